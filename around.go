@@ -1,0 +1,135 @@
+package omnibus
+
+import (
+	"context"
+	"time"
+
+	"github.com/omnibus-kafka/omnibus/internal/accumulator"
+	"github.com/omnibus-kafka/omnibus/internal/batch"
+	"github.com/omnibus-kafka/omnibus/internal/broker"
+	"github.com/omnibus-kafka/omnibus/internal/idempotence"
+	"github.com/omnibus-kafka/omnibus/internal/metadata"
+	"github.com/omnibus-kafka/omnibus/internal/metadata/control"
+	"github.com/omnibus-kafka/omnibus/internal/sender"
+)
+
+// surroundings are what the sender reaches out to: the rest of the producer.
+func (p *Producer) surroundings(network *broker.Config) sender.Surroundings {
+	s := p.settings
+	backoff := control.Backoff{Min: s.RetryBackoff, Max: s.RetryBackoffMax}
+	return sender.Surroundings{
+		Accumulator: p.accumulator,
+		Broker:      network,
+		Used:        p.metadata.Want,
+		Refresh:     func(topic string) { p.metadata.Refresh(topic) },
+		RefreshAll:  p.metadata.RefreshNow,
+		Hint:        p.hinted,
+		FetchID: func(ctx context.Context) (idempotence.ProducerID, error) {
+			return idempotence.Fetch(ctx, p.control, backoff.After)
+		},
+		Tell:   p.tell,
+		Watch:  p.watch(),
+		Logger: p.log.Logger,
+	}
+}
+
+// hinted passes on a leader that a broker named.
+func (p *Producer) hinted(h sender.Hint) {
+	nodes := make([]metadata.Broker, 0, len(h.Nodes))
+	for _, n := range h.Nodes {
+		nodes = append(nodes, metadata.NewBroker(n.ID, n.Host, n.Port, n.Rack))
+	}
+	p.metadata.Hint(metadata.Hint{
+		Topic: h.Topic, TopicID: h.TopicID, Partition: h.Partition, Leader: h.Leader, LeaderEpoch: h.Epoch, Nodes: nodes,
+	})
+}
+
+// watch makes the sender's watch of the user's trace.
+func (p *Producer) watch() sender.Watch {
+	t := p.settings.Trace
+	if t == nil {
+		return sender.Watch{}
+	}
+	return sender.Watch{
+		Leaves:       p.watchLeaves(t.BatchLeaves),
+		Done:         p.watchDone(t.BatchDone),
+		Retried:      p.watchRetried(t.BatchRetried),
+		Answered:     p.watchAnswered(t.RequestDone),
+		Connected:    p.watchConnected(t.BrokerConnected),
+		Disconnected: p.watchDisconnected(t.BrokerDisconnected),
+	}
+}
+
+func (p *Producer) watchLeaves(f func(BatchLeave)) func(*accumulator.Partition, *batch.Batch, sender.Reason, int, time.Duration) {
+	if f == nil {
+		return nil
+	}
+	return func(part *accumulator.Partition, b *batch.Batch, why sender.Reason, inFlight int, boarded time.Duration) {
+		p.guard("Trace.BatchLeaves", func() {
+			f(BatchLeave{
+				Topic: part.Topic.Name, Partition: part.Number, Records: b.Count(), Bytes: b.Bytes(),
+				Reason: why.String(), Boarded: boarded, InFlight: inFlight,
+			})
+		})
+	}
+}
+
+func (p *Producer) watchDone(f func(BatchOutcome)) func(*accumulator.Partition, *batch.Batch, batch.Outcome, time.Duration) {
+	if f == nil {
+		return nil
+	}
+	return func(part *accumulator.Partition, b *batch.Batch, o batch.Outcome, age time.Duration) {
+		out := BatchOutcome{
+			Topic: part.Topic.Name, Partition: part.Number, Records: b.Count(), Offset: o.Offset,
+			Attempts: b.Sender.Attempts, Age: age,
+		}
+		if o.Failure != nil {
+			out.Err = o.Failure.Err
+		}
+		p.guard("Trace.BatchDone", func() { f(out) })
+	}
+}
+
+func (p *Producer) watchRetried(f func(BatchOutcome)) func(*accumulator.Partition, *batch.Batch, error, time.Duration) {
+	if f == nil {
+		return nil
+	}
+	return func(part *accumulator.Partition, b *batch.Batch, err error, age time.Duration) {
+		p.guard("Trace.BatchRetried", func() {
+			f(BatchOutcome{
+				Topic: part.Topic.Name, Partition: part.Number, Records: b.Count(), Offset: -1,
+				Attempts: b.Sender.Attempts, Age: age, Err: err,
+			})
+		})
+	}
+}
+
+func (p *Producer) watchAnswered(f func(RequestOutcome)) func(sender.Answered) {
+	if f == nil {
+		return nil
+	}
+	return func(a sender.Answered) {
+		p.guard("Trace.RequestDone", func() {
+			f(RequestOutcome{
+				Broker: a.Broker, Batches: a.Batches, Bytes: a.Bytes,
+				Latency: a.Latency, Throttle: a.Throttle, Err: a.Err,
+			})
+		})
+	}
+}
+
+func (p *Producer) watchConnected(f func(int32, string)) func(int32, string) {
+	if f == nil {
+		return nil
+	}
+	return func(id int32, address string) { p.guard("Trace.BrokerConnected", func() { f(id, address) }) }
+}
+
+func (p *Producer) watchDisconnected(f func(int32, string, error)) func(int32, string, error) {
+	if f == nil {
+		return nil
+	}
+	return func(id int32, address string, err error) {
+		p.guard("Trace.BrokerDisconnected", func() { f(id, address, err) })
+	}
+}

@@ -1,0 +1,171 @@
+// Package connect is how every command finds its cluster: the flags --brokers, --config, -X and --embedded, the
+// environment, and the order in which they hold. From the weakest to the strongest:
+//
+//	defaults < --config FILE < OMNIBUS_BROKERS < -X name=value < flags
+//
+// Everything travels under Java's names, so that a flag is nothing but a short way to write a setting.
+package connect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/omnibus-kafka/omnibus"
+	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/cli"
+	"github.com/omnibus-kafka/omnibus/embedded"
+)
+
+// brokersVariable is the environment variable in place of --brokers.
+const brokersVariable = "OMNIBUS_BROKERS"
+
+// bootstrapServers is the setting behind --brokers.
+const bootstrapServers = "bootstrap.servers"
+
+// Flags are the connection flags that every command has.
+type Flags struct {
+	// Brokers is --brokers, addresses separated by commas.
+	Brokers string
+	// ConfigFile is --config, a .properties file of Java's.
+	ConfigFile string
+	// Settings are the -X, each name=value.
+	Settings []string
+	// Embedded is --embedded: a broker in this process.
+	Embedded bool
+	// Data is --data, the embedded broker's directory; empty for DataDir.
+	Data string
+}
+
+// AddTo registers the flags with a command.
+func (f *Flags) AddTo(flags *pflag.FlagSet) {
+	flags.StringVarP(&f.Brokers, "brokers", "b", "", "addresses of the cluster, host:port,… (or "+brokersVariable+")")
+	flags.StringVar(&f.ConfigFile, "config", "", "read a Java .properties `file`")
+	flags.StringArrayVarP(&f.Settings, "set", "X", nil, "set a Java producer configuration, `name=value` (repeatable)")
+	flags.BoolVar(&f.Embedded, "embedded", false, "use a durable broker inside this process: one node, for development")
+	flags.StringVar(&f.Data, "data", "", "`directory` of the embedded broker (default: in the user's data directory)")
+}
+
+// Setting is one configuration under its Java name, and where it was said.
+type Setting struct {
+	Name, Value, Origin string
+}
+
+// Target is a cluster that was found.
+type Target struct {
+	// Config connects to it.
+	Config omnibus.Config
+	// Notes are what the user should know about the configuration: settings without effect, and the like.
+	Notes []string
+	// Cluster names the cluster for people.
+	Cluster string
+
+	broker *embedded.Broker // nil unless it runs in this process
+}
+
+// Close ends the embedded broker, if there is one.
+func (t *Target) Close() error {
+	if t.broker == nil {
+		return nil
+	}
+	return t.broker.Close()
+}
+
+// Open finds the cluster: it reads the configuration, with overrides as the strongest part, and starts the embedded
+// broker if that is asked for. It dials nothing. Errors carry their exit code.
+func (f *Flags) Open(ctx context.Context, factory *cli.Factory, overrides ...Setting) (*Target, error) {
+	if f.Embedded && f.Brokers != "" {
+		return nil, cli.Usage(errors.New("--brokers and --embedded exclude each other: name a cluster, or use the broker in this process"))
+	}
+	if f.Data != "" && !f.Embedded {
+		return nil, cli.Usage(errors.New("--data is the directory of the embedded broker: add --embedded"))
+	}
+	config, notes, err := f.configure(factory.Getenv, overrides)
+	if err != nil {
+		return nil, cli.Usage(err)
+	}
+	config.Logger = factory.Logger()
+	target := &Target{Config: config, Notes: notes, Cluster: strings.Join(config.Brokers, ",")}
+	if f.Embedded {
+		if err := target.embed(ctx, f.Data, factory); err != nil {
+			return nil, err
+		}
+	} else if len(config.Brokers) == 0 {
+		return nil, cli.Usage(errors.New("no cluster: name one with --brokers host:port (or " + brokersVariable +
+			", or bootstrap.servers in --config), or use --embedded for a broker inside this process"))
+	}
+	if err := target.Config.Validate(); err != nil {
+		return nil, errors.Join(cli.Usage(err), target.Close())
+	}
+	return target, nil
+}
+
+// configure joins file, environment, -X and flags, and reports every mistake in them.
+func (f *Flags) configure(getenv func(string) string, overrides []Setting) (config omnibus.Config, notes []string, err error) {
+	var errs []error
+	if f.ConfigFile != "" {
+		config, notes, err = readFile(f.ConfigFile)
+		errs = append(errs, err)
+	}
+	settings, err := f.settings(getenv)
+	errs = append(errs, err)
+	for _, s := range append(settings, overrides...) {
+		note, err := config.Set(s.Name, s.Value)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", s.Origin, err))
+		}
+		if note != "" {
+			notes = append(notes, fmt.Sprintf("%s: %s: %s", s.Origin, s.Name, note))
+		}
+	}
+	return config, notes, errors.Join(errs...)
+}
+
+// settings lists what environment and flags say, the weakest first.
+func (f *Flags) settings(getenv func(string) string) ([]Setting, error) {
+	var settings []Setting
+	var errs []error
+	if brokers := getenv(brokersVariable); brokers != "" {
+		settings = append(settings, Setting{bootstrapServers, brokers, brokersVariable})
+	}
+	for _, text := range f.Settings {
+		name, value, ok := strings.Cut(text, "=")
+		if !ok || strings.TrimSpace(name) == "" {
+			errs = append(errs, fmt.Errorf("-X is %q, want name=value with a Java name, such as -X linger.ms=20", text))
+			continue
+		}
+		settings = append(settings, Setting{name, value, "-X"})
+	}
+	if f.Brokers != "" {
+		settings = append(settings, Setting{bootstrapServers, f.Brokers, "--brokers"})
+	}
+	return settings, errors.Join(errs...)
+}
+
+func readFile(path string) (omnibus.Config, []string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return omnibus.Config{}, nil, fmt.Errorf("--config: %w", err)
+	}
+	defer file.Close()
+	config, found, err := omnibus.ParseProperties(file)
+	var notes []string
+	for _, note := range found {
+		notes = append(notes, fmt.Sprintf("%s: %s", path, note))
+	}
+	if err != nil {
+		err = fmt.Errorf("%s: %w", path, err)
+	}
+	return config, notes, err
+}
+
+// Log tells the user the notes.
+func (t *Target) Log(logger *slog.Logger) {
+	for _, note := range t.Notes {
+		logger.Warn(note)
+	}
+}

@@ -1,0 +1,57 @@
+// Package root assembles the command tree.
+package root
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/cli"
+	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/consume"
+	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/produce"
+	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/version"
+)
+
+// NewCmdRoot returns the command omnibus with everything below it.
+func NewCmdRoot(f *cli.Factory) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "omnibus",
+		Short: "Write records to Kafka, and read them back",
+		Long: `omnibus writes records to Kafka and says of each whether it was written.
+
+It talks to any cluster (--brokers host:port), or to a broker of its own inside the process (--embedded), for a first
+try and for development.`,
+		Example: `  omnibus produce orders orders.ndjson --embedded
+  omnibus consume orders --embedded --from-beginning --exit-at-end`,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		DisableAutoGenTag: true,
+	}
+	cmd.AddCommand(
+		produce.NewCmdProduce(f, nil),
+		consume.NewCmdConsume(f, nil),
+		version.NewCmdVersion(f),
+		&cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: cli.ExitHelp},
+	)
+	return cmd
+}
+
+// Execute runs the command line and returns the exit code, having told the user what went wrong.
+func Execute(ctx context.Context, f *cli.Factory, args []string) int {
+	cmd := NewCmdRoot(f)
+	cmd.SetArgs(args)
+	cmd.SetIn(f.IO.In)
+	cmd.SetOut(f.IO.Out)
+	cmd.SetErr(f.IO.Err)
+	used, err := cmd.ExecuteContextC(ctx)
+	code := cli.CodeOf(err)
+	if err == nil || err.Error() == "" {
+		return code
+	}
+	fmt.Fprintf(f.IO.Err, "omnibus: %v\n", err)
+	if code == cli.ExitUsage {
+		fmt.Fprintf(f.IO.Err, "Run '%s --help' for usage.\n", used.CommandPath())
+	}
+	return code
+}

@@ -1,0 +1,94 @@
+package accumulator
+
+import (
+	"sync"
+	"time"
+
+	"github.com/omnibus-kafka/omnibus/internal/batch"
+	"github.com/omnibus-kafka/omnibus/internal/bufferpool"
+	"github.com/omnibus-kafka/omnibus/internal/dispatch"
+	"github.com/omnibus-kafka/omnibus/internal/wire"
+)
+
+// How many finished batches are kept for another life. A batch that carried callbacks keeps the memory of its seats,
+// so seatsKept bounds what one may keep.
+const (
+	batchesKept = 1024
+	seatsKept   = 32 << 10
+)
+
+// Accumulator lets records board batches. One serves a whole producer.
+type Accumulator struct {
+	Clock *Clock
+	Inbox *Inbox
+	pool  *bufferpool.Pool
+	// callbacks bounds the callbacks that wait to run.
+	callbacks *dispatch.Dispatcher
+
+	mu struct {
+		sync.Mutex
+		free []*batch.Batch
+	}
+}
+
+// New returns an accumulator over the pool, for records whose callbacks will run on callbacks.
+func New(pool *bufferpool.Pool, callbacks *dispatch.Dispatcher) *Accumulator {
+	return &Accumulator{Clock: NewClock(), Inbox: NewInbox(), pool: pool, callbacks: callbacks}
+}
+
+// Pool is the buffer pool.
+func (a *Accumulator) Pool() *bufferpool.Pool { return a.pool }
+
+// takeBatch returns an empty batch.
+func (a *Accumulator) takeBatch() *batch.Batch {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if n := len(a.mu.free); n > 0 {
+		b := a.mu.free[n-1]
+		a.mu.free[n-1] = nil
+		a.mu.free = a.mu.free[:n-1]
+		return b
+	}
+	return batch.New()
+}
+
+// PutBatch takes back a batch that nobody refers to any more.
+func (a *Accumulator) PutBatch(b *batch.Batch) {
+	if cap(b.Seats()) > seatsKept {
+		return
+	}
+	b.Reset()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.mu.free) < batchesKept {
+		a.mu.free = append(a.mu.free, b)
+	}
+}
+
+// ReleaseBatch drops a reference to the batch; with the last one its slabs go back to the pool and the batch itself is
+// kept for another life.
+func (a *Accumulator) ReleaseBatch(b *batch.Batch) {
+	for b != nil && b.Release() {
+		whole := b.Whole()
+		a.pool.Put(b.TakeSlabs())
+		a.PutBatch(b)
+		b = whole
+	}
+}
+
+// ReleaseSlabs gives the slabs of an acknowledged batch back ahead of the batch, which still waits for its callbacks. The
+// caller holds the only reference.
+func (a *Accumulator) ReleaseSlabs(b *batch.Batch) { a.pool.Put(b.TakeSlabs()) }
+
+// newPartition returns a partition of the topic, whose records go to an account of nobody until a leader is known.
+func (a *Accumulator) newPartition(t *Topic, number int32, leaderless *Leader) *Partition {
+	p := &Partition{Topic: t, Number: number, Settings: t.Settings, inbox: a.Inbox}
+	p.hurry = p.Hurry
+	p.leader.Store(leaderless)
+	p.mu.readyBytes = t.Settings.BatchBytes
+	p.mu.classBytes = wire.BatchHeaderLen
+	return p
+}
+
+// Since is the time since an instant of the accumulator's clock.
+func (a *Accumulator) Since(t time.Duration) time.Duration { return a.Clock.Now() - t }

@@ -1,0 +1,247 @@
+package accumulator
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/omnibus-kafka/omnibus/internal/batch"
+	"github.com/omnibus-kafka/omnibus/internal/bufferpool"
+	"github.com/omnibus-kafka/omnibus/internal/dispatch"
+	"github.com/omnibus-kafka/omnibus/internal/wire"
+)
+
+// ErrFull is returned by an Append that may not wait and found no room.
+var ErrFull = errors.New("no room in the buffer")
+
+// Boarding is how a record boards.
+type Boarding struct {
+	// Sticky lets the record follow its topic's sticky partition; Partition is then ignored.
+	Sticky    bool
+	Partition *Partition
+	// Callback is told the outcome, and Tag comes back with it; either may be none.
+	Callback any
+	Tag      uint64
+	// Ticket asks for the batch's Result.
+	Ticket bool
+	// Waiter makes the batch leave without lingering, because the caller waits for the outcome.
+	Waiter bool
+	// Wait bounds the wait for room; 0 means not to wait at all.
+	Wait time.Duration
+}
+
+// Place is where a record came to sit.
+type Place struct {
+	Partition *Partition
+	Result    *batch.Result // nil unless a ticket was asked for
+	Seat      int32
+	Delta     int32 // the record's timestamp less its batch's, in milliseconds
+}
+
+// appending is one Append under way: what it took in advance, because nothing is taken under a partition's lock.
+type appending struct {
+	accumulator *Accumulator
+	entry       *batch.Entry
+	how         *Boarding
+	sizeMax     int // of the record in a batch, wherever it comes to sit
+
+	lane    *dispatch.Lane // in which room for the callback is reserved, or nil
+	batch   *batch.Batch   // to be opened if none is
+	chain   *bufferpool.Slab
+	account *bufferpool.Account // that the chain was charged to
+	bytes   int                 // that the chain has room for
+}
+
+// want is what an attempt lacks when it fails.
+type want struct {
+	bytes int
+	hint  bufferpool.Class
+}
+
+// Append lets the record board. It copies the record's bytes and keeps none of the caller's. When there is no room it
+// waits for as long as how.Wait says or until ctx ends. Errors are ErrFull, the pool's, the dispatcher's (too many
+// callbacks), and the cause for which the partition was refused.
+func (a *Accumulator) Append(ctx context.Context, t *Topic, e *batch.Entry, how *Boarding) (Place, error) {
+	w := appending{accumulator: a, entry: e, how: how, sizeMax: e.SizeMax()}
+	for {
+		p := how.Partition
+		if how.Sticky {
+			p = t.stickyPartition()
+		}
+		if how.Callback != nil && w.lane != &p.Lane {
+			if err := w.reserveCallback(ctx, p); err != nil {
+				w.giveBack()
+				return Place{}, err
+			}
+		}
+		place, lack, done, err := w.attempt(p)
+		if err != nil {
+			w.giveBack()
+			w.releaseCallback()
+			return Place{}, err
+		}
+		if done {
+			w.giveBack()
+			return place, nil
+		}
+		if lack.bytes == 0 {
+			continue // the sticky partition moved on while we came: follow it
+		}
+		if err := w.takeRoom(ctx, p, lack); err != nil {
+			w.giveBack()
+			w.releaseCallback()
+			return Place{}, err
+		}
+	}
+}
+
+// attempt lets the record board the partition if there is room for it.
+func (w *appending) attempt(p *Partition) (place Place, lack want, done bool, err error) {
+	t, sticky := p.Topic, w.how.Sticky
+	p.mu.Lock()
+	if refused := p.refused.Load(); refused != nil {
+		p.mu.Unlock()
+		return Place{}, want{}, false, *refused
+	}
+	if sticky && p.Number != t.Sticky.Current() {
+		p.mu.Unlock()
+		return Place{}, want{}, false, nil
+	}
+	closed, spare := p.makeWayLocked(w)
+	lack = p.lackLocked(w)
+	var signals Signal
+	if closed {
+		signals = SignalFull
+	}
+	if closed && sticky && t.Sticky.Produced(p.Number, 0, true) {
+		lack = want{} // the turn is another partition's now that this one's batch is full
+	} else if lack.bytes <= 0 || w.covers(lack, p) {
+		var more Signal
+		place, more = p.boardLocked(w)
+		signals |= more
+		if sticky {
+			t.Sticky.Produced(p.Number, w.sizeMax, more&SignalFull != 0)
+		}
+		done = true
+	}
+	p.mu.Unlock()
+	if signals != 0 {
+		p.raise(signals)
+	}
+	if spare != nil {
+		w.accumulator.pool.Put(spare)
+	}
+	return place, lack, done, nil
+}
+
+// covers reports whether what was taken in advance makes up for what lacks, and is charged to the right account.
+func (w *appending) covers(lack want, p *Partition) bool {
+	return w.chain != nil && w.bytes >= lack.bytes && w.account == p.Account()
+}
+
+// takeRoom takes from the pool what the last attempt lacked, in exchange for what was taken before.
+func (w *appending) takeRoom(ctx context.Context, p *Partition, lack want) error {
+	a := w.accumulator
+	if w.chain != nil {
+		a.pool.Put(w.chain)
+	}
+	w.account, w.bytes = p.Account(), lack.bytes
+	if w.batch == nil {
+		w.batch = a.takeBatch()
+	}
+	if w.chain = a.pool.TryGet(w.account, lack.bytes, lack.hint); w.chain != nil {
+		return nil
+	}
+	if w.how.Wait <= 0 {
+		return ErrFull
+	}
+	var err error
+	began := time.Now()
+	w.chain, err = a.pool.Get(ctx, w.account, lack.bytes, lack.hint, w.how.Wait)
+	w.how.Wait -= time.Since(began)
+	return err
+}
+
+// reserveCallback reserves room for the record's callback in the partition's lane, in exchange for another lane's.
+func (w *appending) reserveCallback(ctx context.Context, p *Partition) error {
+	w.releaseCallback()
+	if err := w.accumulator.callbacks.Reserve(ctx, &p.Lane, w.how.Wait); err != nil {
+		return err
+	}
+	w.lane = &p.Lane
+	return nil
+}
+
+// releaseCallback gives the callback's room back.
+func (w *appending) releaseCallback() {
+	if w.lane != nil {
+		w.accumulator.callbacks.Release(w.lane, 1)
+		w.lane = nil
+	}
+}
+
+// giveBack returns what was taken and not needed.
+func (w *appending) giveBack() {
+	if w.chain != nil {
+		w.accumulator.pool.Put(w.chain)
+		w.chain = nil
+	}
+	if w.batch != nil {
+		w.accumulator.PutBatch(w.batch)
+		w.batch = nil
+	}
+}
+
+// makeWayLocked closes the boarding batch if the record may not board it.
+func (p *Partition) makeWayLocked(w *appending) (closed bool, spare *bufferpool.Slab) {
+	b := p.mu.open
+	if b == nil {
+		return false, nil
+	}
+	if !p.Settings.OneRecord && b.Bytes()+w.sizeMax <= int(p.Topic.limitBytes.Load()) && b.Fits(w.entry.Timestamp) {
+		return false, nil
+	}
+	return true, p.closeLocked()
+}
+
+// lackLocked is what the partition lacks to take the record: a first slab as large as the last batches were, then as
+// much again as the batch already has.
+func (p *Partition) lackLocked(w *appending) want {
+	if p.mu.open == nil {
+		return want{w.sizeMax, bufferpool.ClassFor(p.mu.classBytes)}
+	}
+	return want{p.mu.open.Missing(w.sizeMax), bufferpool.ClassFor(p.mu.open.Bytes())}
+}
+
+// boardLocked lets the record board the open batch, or a new one, with the room that was taken if it lacks any.
+func (p *Partition) boardLocked(w *appending) (Place, Signal) {
+	var signals Signal
+	b := p.mu.open
+	if b == nil {
+		b, w.batch = w.batch, nil
+		p.openLocked(b, w.accumulator.Clock.Now())
+		signals |= SignalFresh
+	}
+	if w.chain != nil && b.Missing(w.sizeMax) > 0 {
+		b.AddSlabs(w.chain)
+		w.chain = nil
+	}
+	seat, delta := b.Board(w.entry, w.how.Callback, w.how.Tag)
+	p.mu.accepted++
+	place := Place{Partition: p, Seat: seat, Delta: delta}
+	if w.how.Ticket {
+		place.Result = b.Ticket(seat, w.how.Tag, batch.Origin{Topic: p.Topic.Name, Partition: p.Number, Hurry: p.hurry})
+	}
+	if w.how.Waiter {
+		signals |= SignalWaiter
+	}
+	if b.TellFull(p.mu.readyBytes) {
+		signals |= SignalFull
+	}
+	return place, signals
+}
+
+// SizeMax is the largest record, in bytes as it stands in a batch, that can board at all under these settings.
+func (s *Settings) SizeMax(requestBytesMax, poolBytesMax int) int {
+	return min(requestBytesMax-wire.BatchHeaderLen, poolBytesMax)
+}

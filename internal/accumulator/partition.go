@@ -1,0 +1,164 @@
+package accumulator
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/omnibus-kafka/omnibus/internal/batch"
+	"github.com/omnibus-kafka/omnibus/internal/bufferpool"
+	"github.com/omnibus-kafka/omnibus/internal/dispatch"
+)
+
+// Signal is a set of reasons for which the sender should look at a partition.
+type Signal uint32
+
+// The signals. They are level-triggered: raised again before the sender looked, they are seen once.
+const (
+	SignalFresh  Signal = 1 << iota // a batch got its first record
+	SignalFull                      // the boarding batch reached the size that SetReady named
+	SignalWaiter                    // somebody waits for what is queued
+)
+
+// Partition is one partition of a topic: where its records board.
+type Partition struct {
+	// Topic and Number name the partition; Settings are its topic's. All three are fixed.
+	Topic    *Topic
+	Number   int32
+	Settings *Settings
+	// Lane runs the partition's callbacks in order.
+	Lane dispatch.Lane
+	// Sender is the send loop's own state of the partition; nobody else touches it.
+	Sender any
+
+	leader  atomic.Pointer[Leader]
+	queued  atomic.Int32          // batches announced and not yet departed
+	refused atomic.Pointer[error] // set once, when no more records are taken
+	signals atomic.Uint32
+	next    *Partition // in the inbox's list, owned by whoever raised the first signal
+	hurry   func()     // Hurry as a value, made once for all results
+
+	mu struct {
+		sync.Mutex
+		open       *batch.Batch   // the boarding batch
+		fresh      []*batch.Batch // not announced to the sender yet
+		readyBytes int            // size at which the sender wants to hear of the boarding batch
+		classBytes int            // what the last batches needed: the size of the first slab
+		accepted   int64          // records that boarded
+	}
+	inbox *Inbox
+}
+
+// Settings are what a topic's partitions need to know of its configuration.
+type Settings struct {
+	// BatchBytes is batch.size, BatchBytesMax the most a batch grows to while earlier ones are in flight. OneRecord
+	// is batch.size=0: a batch for each record.
+	BatchBytes, BatchBytesMax int
+	OneRecord                 bool
+}
+
+// Leader is what a partition must know of the broker that leads it. All partitions of the broker share it.
+type Leader struct {
+	// Account is the pool's account that the partitions' slabs are charged to.
+	Account *bufferpool.Account
+	stalled atomic.Int64
+}
+
+// Stall notes since when the broker takes no data, on the accumulator's clock; 0 for "it does".
+func (l *Leader) Stall(since time.Duration) { l.stalled.Store(int64(since)) }
+
+// Account is the pool's account of the partition's leader.
+func (p *Partition) Account() *bufferpool.Account { return p.leader.Load().Account }
+
+// SetLeader names the broker that leads the partition.
+func (p *Partition) SetLeader(l *Leader) { p.leader.Store(l) }
+
+// StalledSince is when the partition's leader last stopped taking data, on the accumulator's clock; 0 while it takes
+// some.
+func (p *Partition) StalledSince() time.Duration {
+	return time.Duration(p.leader.Load().stalled.Load())
+}
+
+// Queued is the number of batches that wait to leave, for the adaptive partitioner.
+func (p *Partition) Queued() int { return int(p.queued.Load()) }
+
+// Departed tells that n batches no longer wait.
+func (p *Partition) Departed(n int) { p.queued.Add(int32(-n)) }
+
+// Refuse makes every further Append fail with the cause, and reports whether it was the first to do so. It returns when
+// no Append is under way that would still succeed.
+func (p *Partition) Refuse(cause error) (first bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.refused.CompareAndSwap(nil, &cause)
+}
+
+// Hurry tells the sender that somebody waits for what is queued.
+func (p *Partition) Hurry() { p.raise(SignalWaiter) }
+
+// Accepted is the number of records that boarded so far.
+func (p *Partition) Accepted() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.accepted
+}
+
+// SetReady names the size at which the sender wants to hear of the boarding batch, and reports whether it has that
+// size already; then no signal follows.
+func (p *Partition) SetReady(sizeBytes int) (reached bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.mu.readyBytes = sizeBytes
+	if p.mu.open == nil || p.mu.open.Bytes() < sizeBytes {
+		return false
+	}
+	p.mu.open.TellFull(sizeBytes)
+	return true
+}
+
+// CloseBatch ends the boarding of b, if it is still boarding, and returns slabs it did not need.
+func (p *Partition) CloseBatch(b *batch.Batch) (spare *bufferpool.Slab) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.mu.open != b {
+		return nil
+	}
+	return p.closeLocked()
+}
+
+// TakeNews returns the signals raised and the batches begun since the last call, oldest first, appended to dst.
+func (p *Partition) TakeNews(dst []*batch.Batch) (Signal, []*batch.Batch) {
+	signals := Signal(p.signals.Swap(0))
+	if signals&SignalFresh == 0 {
+		return signals, dst
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	dst = append(dst, p.mu.fresh...)
+	clear(p.mu.fresh)
+	p.mu.fresh = p.mu.fresh[:0]
+	return signals, dst
+}
+
+// closeLocked closes the boarding batch and remembers what it took.
+func (p *Partition) closeLocked() (spare *bufferpool.Slab) {
+	b := p.mu.open
+	p.mu.open = nil
+	p.mu.classBytes = (p.mu.classBytes + b.Bytes()) / 2
+	return b.Close()
+}
+
+// openLocked begins a batch.
+func (p *Partition) openLocked(b *batch.Batch, now time.Duration) {
+	b.Owner, b.Created = p, now
+	p.mu.open = b
+	p.mu.fresh = append(p.mu.fresh, b)
+	p.queued.Add(1)
+}
+
+// raise leaves signals for the sender and puts the partition on its list unless it is there already.
+func (p *Partition) raise(s Signal) {
+	if p.signals.Or(uint32(s)) == 0 {
+		p.inbox.put(p)
+	}
+}

@@ -1,0 +1,70 @@
+package accumulator
+
+import (
+	"slices"
+	"sync/atomic"
+
+	"github.com/omnibus-kafka/omnibus/internal/partitioner"
+)
+
+// Topic is the producer's side of a topic: its partitions and where its unkeyed records go.
+type Topic struct {
+	Name     string
+	Settings *Settings
+	// Sticky chooses for records without a key.
+	Sticky *partitioner.Sticky
+
+	partitions atomic.Pointer[[]*Partition]
+	view       atomic.Pointer[partitioner.View]
+	// limitBytes is the largest batch that the topic was not found to refuse.
+	limitBytes atomic.Int64
+}
+
+// LimitBatch notes that the topic refuses batches larger than so many bytes.
+func (t *Topic) LimitBatch(bytes int) {
+	for {
+		limit := t.limitBytes.Load()
+		if limit <= int64(bytes) || t.limitBytes.CompareAndSwap(limit, int64(bytes)) {
+			return
+		}
+	}
+}
+
+// Partitions are the topic's partitions by number. The slice is immutable.
+func (t *Topic) Partitions() []*Partition { return *t.partitions.Load() }
+
+// View is what the choice among the partitions is made from.
+func (t *Topic) View() *partitioner.View { return t.view.Load() }
+
+// Available are the numbers of the partitions that have a leader.
+func (t *Topic) Available() []int32 { return t.view.Load().Available }
+
+// NewTopic returns a topic without partitions.
+func NewTopic(name string, settings *Settings, sticky *partitioner.Sticky) *Topic {
+	t := &Topic{Name: name, Settings: settings, Sticky: sticky}
+	t.partitions.Store(new([]*Partition))
+	t.limitBytes.Store(int64(settings.BatchBytesMax))
+	t.view.Store(new(partitioner.View))
+	return t
+}
+
+// Update brings the topic to as many partitions as the view has and lets unkeyed records follow the view. announce is
+// called with the new partitions before a record can board them. Partitions are never taken away: a topic that was made
+// anew with fewer keeps the old ones without a leader. The caller is the only updater.
+func (a *Accumulator) Update(t *Topic, view *partitioner.View, leaderless *Leader, announce func([]*Partition)) {
+	count := int(view.Partitions)
+	partitions := t.Partitions()
+	if count > len(partitions) {
+		grown := slices.Clone(partitions)
+		for n := len(partitions); n < count; n++ {
+			grown = append(grown, a.newPartition(t, int32(n), leaderless))
+		}
+		announce(grown[len(partitions):])
+		t.partitions.Store(&grown)
+	}
+	t.view.Store(view)
+	t.Sticky.Reset(view)
+}
+
+// stickyPartition is where the next unkeyed record goes.
+func (t *Topic) stickyPartition() *Partition { return t.Partitions()[t.Sticky.Current()] }

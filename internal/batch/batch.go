@@ -1,0 +1,181 @@
+package batch
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/omnibus-kafka/omnibus/internal/bufferpool"
+	"github.com/omnibus-kafka/omnibus/internal/compress"
+	"github.com/omnibus-kafka/omnibus/internal/wire"
+)
+
+// State is where a batch stands on its way; the package doc draws the transitions.
+type State uint8
+
+// The states in the order of a batch's life. A retry goes from InFlight back to Waiting.
+const (
+	Building  State = iota
+	Waiting         // closed or still building, not on any request
+	Departing       // numbered and on a request that is being encoded
+	InFlight        // handed to a connection
+	Resolved        // every record has its outcome
+)
+
+// Seat is what a record leaves behind when it boards: what to call with its outcome.
+type Seat struct {
+	// Callback is opaque to the pipeline; nil for a record nobody is told about.
+	Callback any
+	// Tag is the caller's mark.
+	Tag uint64
+	// Delta is the record's timestamp less the batch's base timestamp, in milliseconds.
+	Delta int32
+}
+
+// Batch is a record batch for one partition. See the package doc for its life and owners.
+type Batch struct {
+	// Owner is the partition's handle in the accumulator, opaque here.
+	Owner any
+	// Created is when the first record boarded, on the producer's monotonic clock.
+	Created time.Duration
+
+	building building
+	body     body
+	seats    []Seat
+	result   *Result
+	seatBase int // of the first record, in the result of the batch that was split
+	// whole is the batch of which this one is a part; its slabs stay until all parts are done.
+	whole *Batch
+
+	// Sender is the send loop's share of the batch; nobody else touches it.
+	Sender SenderState
+
+	refs atomic.Int32
+}
+
+// building is written while records board, under the partition's lock, and fixed from Close on.
+type building struct {
+	count         int32
+	recordsBytes  int // of the uncompressed records
+	roomBytes     int // left in the chain
+	baseTimestamp int64
+	maxTimestamp  int64
+	fullTold      bool // the sender knows that the batch reached its size
+	closed        bool
+}
+
+// body is what goes on the wire: the header and the slabs.
+type body struct {
+	header       [wire.BatchHeaderLen]byte
+	head, tail   *bufferpool.Slab
+	pieces       [][]byte // scratch of Pieces, kept from life to life
+	bytes        int      // in the slabs, compressed or not
+	codec        compress.Codec
+	encoded      bool // Compress ran, whether or not it made the records smaller
+	sealed       bool // the CRC in the header is that of header and body
+	producerID   int64
+	epoch        int16
+	baseSequence int32
+}
+
+// SenderState is what the send loop knows of a batch.
+type SenderState struct {
+	State    State
+	Attempts int
+	// ID orders all batches of the producer by age.
+	ID uint64
+	// Departed is set once the batch boarded a request, so that no record can board it any more.
+	Departed bool
+	// Numbered is set once a sequence was assigned.
+	Numbered bool
+	// InDoubt is set once an attempt may have reached the log without an answer.
+	InDoubt bool
+	// LastErr is why the last attempt failed.
+	LastErr error
+	// Deadline ends the record's life (delivery.timeout.ms).
+	Deadline time.Duration
+	// Told is set when the outcome was told while a request still carries the batch.
+	Told bool
+	// Prev and Next link all batches whose outcome is open, oldest first.
+	Prev, Next *Batch
+}
+
+// New returns an empty batch for a partition.
+func New() *Batch { return new(Batch) }
+
+// Reset makes a finished batch ready for another life, keeping the memory of its seats.
+func (b *Batch) Reset() {
+	clear(b.seats)
+	clear(b.body.pieces)
+	seats, pieces := b.seats[:0], b.body.pieces[:0]
+	b.Owner, b.Created = nil, 0
+	b.building = building{}
+	b.body = body{pieces: pieces}
+	b.seats, b.result, b.seatBase, b.whole = seats, nil, 0, nil
+	b.Sender = SenderState{}
+	b.refs.Store(0)
+}
+
+// Retain adds a reference to the batch's slabs; each needs one Release.
+func (b *Batch) Retain() { b.refs.Add(1) }
+
+// Release drops a reference and reports whether it was the last: then the caller takes the slabs back with TakeSlabs.
+func (b *Batch) Release() (last bool) { return b.refs.Add(-1) == 0 }
+
+// Whole is the batch of which this one is a part, or nil.
+func (b *Batch) Whole() *Batch { return b.whole }
+
+// TakeSlabs hands the batch's slabs to the caller, who returns them to the pool. A part's are not the pool's.
+func (b *Batch) TakeSlabs() *bufferpool.Slab {
+	head := b.body.head
+	if b.whole != nil {
+		head = nil
+	}
+	b.body.head, b.body.tail = nil, nil
+	return head
+}
+
+// Count is the number of records.
+func (b *Batch) Count() int { return int(b.building.count) }
+
+// Bytes is the size on the wire as it stands: the header and the records, compressed once they are.
+func (b *Batch) Bytes() int { return wire.BatchHeaderLen + b.body.bytes }
+
+// RecordsBytes is the size of the uncompressed records, without the header.
+func (b *Batch) RecordsBytes() int { return b.building.recordsBytes }
+
+// BaseTimestamp is the timestamp of the first record, in milliseconds.
+func (b *Batch) BaseTimestamp() int64 { return b.building.baseTimestamp }
+
+// Seats are the callbacks of the records that have one, by position; a record beyond its end has none.
+func (b *Batch) Seats() []Seat { return b.seats }
+
+// Close ends boarding for ever and returns the slabs that were never reached, for the pool. The caller holds the
+// partition's lock.
+func (b *Batch) Close() (spare *bufferpool.Slab) {
+	b.building.closed = true
+	if b.body.tail == nil {
+		return nil
+	}
+	spare, b.body.tail.Next = b.body.tail.Next, nil
+	return spare
+}
+
+// Closed reports whether boarding has ended. The caller holds the partition's lock or owns the batch.
+func (b *Batch) Closed() bool { return b.building.closed }
+
+// TellFull reports, once, that the batch has reached the size: later calls return false. The caller holds the
+// partition's lock.
+func (b *Batch) TellFull(sizeBytes int) bool {
+	if b.building.fullTold || b.Bytes() < sizeBytes {
+		return false
+	}
+	b.building.fullTold = true
+	return true
+}
+
+// Resolve gives the records from seat first on, count of them, their outcome, and wakes who waits for them.
+func (b *Batch) Resolve(first, count int, o Outcome) {
+	if b.result != nil {
+		b.result.fill(Span{First: b.seatBase + first, Count: count, Outcome: o})
+	}
+}

@@ -1,0 +1,135 @@
+package batch
+
+import (
+	"math"
+
+	"github.com/omnibus-kafka/omnibus/internal/bufferpool"
+	"github.com/omnibus-kafka/omnibus/internal/wire"
+)
+
+// Entry is a record as it boards: nothing but bytes. Its slices are read during Board and not kept.
+type Entry struct {
+	// Record holds key, value and headers; Board fills in the deltas.
+	Record wire.Record
+	// Timestamp is in milliseconds since the epoch.
+	Timestamp int64
+}
+
+// SizeMax is the most the entry can take in a batch, wherever it comes to sit.
+func (e *Entry) SizeMax() int {
+	r := &e.Record
+	return len(r.Key) + len(r.Value) + len(r.Headers) + wire.RecordFramingMax
+}
+
+// Missing returns how many more bytes of slabs the batch needs before an entry of sizeMax bytes can board; 0 or less
+// means it fits. The caller holds the partition's lock.
+func (b *Batch) Missing(sizeMax int) int { return sizeMax - b.building.roomBytes }
+
+// AddSlabs appends a chain of empty slabs. The caller holds the partition's lock.
+func (b *Batch) AddSlabs(chain *bufferpool.Slab) {
+	if b.body.head == nil {
+		b.body.head, b.body.tail = chain, chain
+	} else {
+		last := b.body.tail
+		for last.Next != nil {
+			last = last.Next
+		}
+		last.Next = chain
+	}
+	for s := chain; s != nil; s = s.Next {
+		b.building.roomBytes += cap(s.Buf)
+	}
+}
+
+// Fits reports whether a record with this timestamp can share the batch: the distance to the batch's base timestamp is
+// kept in 32 bits (24 days), so that a Delivery stays a 16-byte value. The caller holds the partition's lock.
+func (b *Batch) Fits(timestamp int64) bool {
+	if b.building.count == 0 {
+		return true
+	}
+	delta := timestamp - b.building.baseTimestamp
+	return delta >= math.MinInt32 && delta <= math.MaxInt32
+}
+
+// Board writes the entry as the batch's next record and returns its seat and its timestamp's distance from the
+// batch's. callback and tag, of which either may be none, are kept in the record's Seat; they are no part of the Entry
+// so that an Entry, and the caller's bytes in it, can stay on the stack. There must be room (Missing) and it must fit (Fits). The caller holds the partition's lock.
+func (b *Batch) Board(e *Entry, callback any, tag uint64) (seat, delta int32) {
+	if b.building.count == 0 {
+		b.building.baseTimestamp, b.building.maxTimestamp = e.Timestamp, e.Timestamp
+		b.refs.Store(1)
+	}
+	seat = b.building.count
+	d := e.Timestamp - b.building.baseTimestamp
+	if e.Timestamp > b.building.maxTimestamp {
+		b.building.maxTimestamp = e.Timestamp
+	}
+	r := &e.Record
+	r.TimestampDelta, r.OffsetDelta = d, seat
+	body, total := r.Size()
+	if tail := b.body.tail; cap(tail.Buf)-len(tail.Buf) >= total {
+		tail.Buf = wire.AppendRecord(tail.Buf, body, r)
+	} else {
+		b.boardAcross(r, body)
+	}
+	b.building.count++
+	b.building.recordsBytes += total
+	b.building.roomBytes -= total
+	b.body.bytes += total
+	if callback != nil || tag != 0 {
+		b.seat(int(seat), Seat{Callback: callback, Tag: tag, Delta: int32(d)})
+	}
+	return seat, int32(d)
+}
+
+// boardAcross writes a record that does not fit into the last used slab: it fills what is left there and goes on in
+// the following ones.
+func (b *Batch) boardAcross(r *wire.Record, body int) {
+	var framing [wire.RecordFramingMax]byte
+	for _, piece := range r.Pieces(&framing, body) {
+		b.write(piece)
+	}
+}
+
+// write copies p into the chain, going on to the next slab whenever one is full.
+func (b *Batch) write(p []byte) {
+	for len(p) > 0 {
+		tail := b.body.tail
+		free := cap(tail.Buf) - len(tail.Buf)
+		if free == 0 {
+			b.body.tail = tail.Next
+			continue
+		}
+		n := min(free, len(p))
+		tail.Buf = append(tail.Buf, p[:n]...)
+		p = p[n:]
+	}
+}
+
+// seat notes what to call for the record at the seat; records without callback and tag before it get empty seats.
+func (b *Batch) seat(at int, s Seat) {
+	for len(b.seats) < at {
+		b.seats = append(b.seats, Seat{})
+	}
+	b.seats = append(b.seats, s)
+}
+
+// Ticket returns the batch's result, made at the first call, for the Delivery of the record at the seat. The caller
+// holds the partition's lock.
+func (b *Batch) Ticket(seat int32, tag uint64, origin Origin) *Result {
+	if b.result == nil {
+		b.result = &Result{Topic: origin.Topic, Partition: origin.Partition, BaseTimestamp: b.building.baseTimestamp, hurry: origin.Hurry}
+	}
+	if tag != 0 {
+		b.result.tag(int(seat), tag)
+	}
+	return b.result
+}
+
+// Origin is what a Result must know of the partition it came from.
+type Origin struct {
+	Topic     string
+	Partition int32
+	// Hurry makes the partition's batches leave at once.
+	Hurry func()
+}

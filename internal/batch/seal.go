@@ -1,0 +1,95 @@
+package batch
+
+import (
+	"github.com/omnibus-kafka/omnibus/internal/bufferpool"
+	"github.com/omnibus-kafka/omnibus/internal/compress"
+	"github.com/omnibus-kafka/omnibus/internal/wire"
+)
+
+// NoProducerID is the producer id, and NoSequence the base sequence, of a batch that is not idempotent.
+const (
+	NoProducerID = -1
+	NoEpoch      = -1
+	NoSequence   = -1
+)
+
+// Stamp numbers the batch. The body is not touched; Seal computes the CRC anew if the numbers changed.
+func (b *Batch) Stamp(producerID int64, epoch int16, baseSequence int32) {
+	h := &b.body
+	if h.sealed && h.producerID == producerID && h.epoch == epoch && h.baseSequence == baseSequence {
+		return
+	}
+	h.producerID, h.epoch, h.baseSequence, h.sealed = producerID, epoch, baseSequence, false
+}
+
+// Sequence is the base sequence that Stamp gave.
+func (b *Batch) Sequence() int32 { return b.body.baseSequence }
+
+// Epoch is the producer epoch that Stamp gave.
+func (b *Batch) Epoch() int16 { return b.body.epoch }
+
+// Encoded reports whether Compress already ran, with whatever result.
+func (b *Batch) Encoded() bool { return b.body.encoded }
+
+// Compress replaces the records by their compressed form, in the batch's own slabs, and returns the slabs that are no
+// longer needed, for the pool. Where compression does not make the records smaller they stay as they are (the codec in
+// the header then says so). scratch is the worker's own memory, returned grown. Compression is done once: a retry
+// finds it done.
+func (b *Batch) Compress(c *compress.Compressor, scratch []byte) (spare *bufferpool.Slab, grown []byte, err error) {
+	b.body.encoded = true
+	out, err := c.Append(scratch[:0], b.Pieces())
+	if err != nil || len(out) >= b.body.bytes {
+		return nil, out, err
+	}
+	b.body.codec, b.body.sealed, b.body.bytes = c.Codec(), false, len(out)
+	slab, rest := b.body.head, out
+	for {
+		n := min(cap(slab.Buf), len(rest))
+		slab.Buf = append(slab.Buf[:0], rest[:n]...)
+		rest = rest[n:]
+		if len(rest) == 0 {
+			break
+		}
+		slab = slab.Next
+	}
+	spare, slab.Next, b.body.tail = slab.Next, nil, slab
+	return spare, out, nil
+}
+
+// Seal writes the header, CRC included: one pass over the body, and none at all when nothing changed since the last
+// Seal. It is called by the goroutine that writes the batch to a socket, or by the one that compressed it.
+func (b *Batch) Seal() {
+	if b.body.sealed {
+		return
+	}
+	h := wire.BatchHeader{
+		Length:          wire.BatchLength(b.body.bytes),
+		LeaderEpoch:     -1,
+		Attributes:      int16(b.body.codec),
+		LastOffsetDelta: b.building.count - 1,
+		BaseTimestamp:   b.building.baseTimestamp,
+		MaxTimestamp:    b.building.maxTimestamp,
+		ProducerID:      b.body.producerID,
+		ProducerEpoch:   b.body.epoch,
+		BaseSequence:    b.body.baseSequence,
+		Count:           b.building.count,
+	}
+	h.Put(b.body.header[:])
+	wire.SealCRC(&b.body.header, b.Pieces())
+	b.body.sealed = true
+}
+
+// Header is where Seal writes the header.
+func (b *Batch) Header() *[wire.BatchHeaderLen]byte { return &b.body.header }
+
+// Pieces are the slabs' bytes, in order. The slice is the batch's own and changes with the body.
+func (b *Batch) Pieces() [][]byte {
+	pieces := b.body.pieces[:0]
+	for s := b.body.head; s != nil; s = s.Next {
+		if len(s.Buf) > 0 {
+			pieces = append(pieces, s.Buf)
+		}
+	}
+	b.body.pieces = pieces
+	return pieces
+}

@@ -1,0 +1,163 @@
+package broker
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/omnibus-kafka/omnibus/internal/wire"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+const (
+	softwareName = "omnibus"
+
+	apiVersionsKey = 18
+	// Version 4 tells of features whose lowest version is 0 (KIP-1022); 5 needs the cluster's id, which a first
+	// connection does not have.
+	apiVersionsVersion = 4
+)
+
+// versionRange is what a broker says it supports of one request.
+type versionRange struct{ min, max int16 }
+
+func (r versionRange) describe(key int16) string {
+	return fmt.Sprintf("the broker supports %s %d to %d", kmsg.NameForKey(key), r.min, r.max)
+}
+
+// handshake makes a fresh connection ready for requests: it learns what the broker supports and refuses one that
+// cannot be used. When ctx ends, so does it.
+func (c *Conn) handshake(ctx context.Context) error {
+	begun := time.Now()
+	stop := context.AfterFunc(ctx, func() { c.socket.SetDeadline(time.Unix(1, 0)) })
+	err := c.agreeOnVersions()
+	if !stop() {
+		err = ctx.Err() // even after a success: the deadline in the past cannot be told to stay away any more
+	}
+	if err != nil {
+		return handshakeError(c.address, time.Since(begun), err)
+	}
+	return nil
+}
+
+func (c *Conn) agreeOnVersions() error {
+	response, err := c.apiVersions()
+	if err != nil {
+		return err
+	}
+	if err := kerr.ErrorForCode(response.ErrorCode); err != nil {
+		return fmt.Errorf("ApiVersions v%d: %w", response.Version, err)
+	}
+	c.versions = make(map[int16]versionRange, len(response.ApiKeys))
+	for _, api := range response.ApiKeys {
+		c.versions[api.ApiKey] = versionRange{api.MinVersion, api.MaxVersion}
+	}
+	return c.checkProduce()
+}
+
+func (c *Conn) checkProduce() error {
+	theirs, ok := c.versions[produceKey]
+	if !ok {
+		return fmt.Errorf("%w: the node does not serve Produce; it may be a KRaft controller, so give a broker's "+
+			"listener instead", ErrUnsupported)
+	}
+	if _, ok := c.ProduceVersion(true); !ok {
+		return fmt.Errorf("%w: %s, wanted is one of %d to %d; brokers are supported from Kafka 2.1 on", ErrUnsupported,
+			theirs.describe(produceKey), wire.ProduceVersionMin, wire.ProduceVersionMax)
+	}
+	return nil
+}
+
+// apiVersions asks for what the broker supports. A broker that does not know the version of this question itself says
+// so in the format of version 0 (KIP-511), mostly together with the versions that it knows; it is then asked again.
+func (c *Conn) apiVersions() (*kmsg.ApiVersionsResponse, error) {
+	response, err := c.askApiVersions(apiVersionsVersion)
+	if err != nil || response.ErrorCode != kerr.UnsupportedVersion.Code {
+		return response, err
+	}
+	known := int16(0)
+	for _, api := range response.ApiKeys {
+		if api.ApiKey == apiVersionsKey && api.MaxVersion < apiVersionsVersion {
+			known = max(known, api.MaxVersion)
+		}
+	}
+	return c.askApiVersions(known)
+}
+
+func (c *Conn) askApiVersions(version int16) (*kmsg.ApiVersionsResponse, error) {
+	request := kmsg.NewPtrApiVersionsRequest()
+	request.Version = version
+	request.ClientSoftwareName = softwareName
+	request.ClientSoftwareVersion = softwareVersion(c.cfg.SoftwareVersion)
+	body, err := c.exchange(request, apiVersionsResponseBytesMax)
+	if err != nil {
+		return nil, err
+	}
+	response := kmsg.NewPtrApiVersionsResponse()
+	response.Version = version
+	if len(body) >= 2 && int16(binary.BigEndian.Uint16(body)) == kerr.UnsupportedVersion.Code {
+		response.Version = 0
+		if len(body) < 6 {
+			response.ErrorCode = kerr.UnsupportedVersion.Code // without the empty array that belongs here
+			return response, nil
+		}
+	}
+	if err := response.ReadFrom(body); err != nil {
+		return nil, protocolError("answer to ApiVersions v%d: %v", version, err)
+	}
+	return response, nil
+}
+
+// exchange sends one request of the handshake and waits for its answer. Handshake answers have the header without tags
+// (ApiVersions always, for a client that does not know the broker yet must be able to read it).
+func (c *Conn) exchange(request kmsg.Request, limit int) (body []byte, err error) {
+	c.mu.Lock()
+	id := c.nextIDLocked()
+	c.mu.Unlock()
+	sent, err := c.socket.Write(c.format.AppendRequest(nil, request, id))
+	c.counters.BytesOut.Add(int64(sent))
+	if err != nil {
+		return nil, err
+	}
+	c.counters.Requests.Add(1)
+	size, err := c.frames.size()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.frames.check(size, limit); err != nil {
+		return nil, err
+	}
+	frame, err := c.frames.take(size)
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return nil, err
+	}
+	answered, body, err := wire.ParseResponseHeader(false, frame)
+	if err != nil || answered != id {
+		return nil, protocolError("answer with correlation id %d, expected %d", answered, id)
+	}
+	c.counters.Responses.Add(1)
+	return body, nil
+}
+
+// softwareVersion makes any version fit the protocol's pattern: letters, digits, '-' and '.', a letter or digit at both
+// ends. A broker answers INVALID_REQUEST to others.
+func softwareVersion(version string) string {
+	fit := strings.Map(func(r rune) rune {
+		switch {
+		case r >= '0' && r <= '9', r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r == '-', r == '.':
+			return r
+		}
+		return '-'
+	}, version)
+	if fit = strings.Trim(fit, "-."); fit == "" {
+		return "unknown"
+	}
+	return fit
+}

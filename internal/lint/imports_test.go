@@ -1,0 +1,135 @@
+package lint
+
+import (
+	"go/ast"
+	"path"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// mayImport is the import graph: for each package the packages of this repository that it may import. "a/..." is a and
+// all below it; the longest pattern on the left that matches a package counts. Tests may import what they like.
+//
+// The arrows follow a record down the pipeline. Nothing below the root imports the root, so nothing below it knows what
+// a Record is.
+func mayImport() map[string][]string {
+	return map[string][]string{
+		".":     {"internal/..."},
+		"serde": {},
+
+		"internal/partitioner":      {},
+		"internal/bufferpool":       {},
+		"internal/wire":             {},
+		"internal/compress":         {},
+		"internal/histogram":        {},
+		"internal/dispatch":         {},
+		"internal/lint":             {},
+		"internal/batch":            {"internal/bufferpool", "internal/compress", "internal/wire"},
+		"internal/broker":           {"internal/wire"},
+		"internal/metadata/control": {"internal/broker"},
+		"internal/metadata":         {"internal/broker", "internal/metadata/control"},
+		"internal/idempotence":      {"internal/metadata/..."},
+		"internal/accumulator": {"internal/batch", "internal/bufferpool", "internal/dispatch", "internal/partitioner",
+			"internal/wire"},
+		"internal/sender": {"internal/accumulator", "internal/batch", "internal/broker", "internal/bufferpool", "internal/compress",
+			"internal/dispatch", "internal/histogram", "internal/idempotence", "internal/metadata/...", "internal/wire"},
+
+		"embedded/...":    {"embedded/..."},
+		"kafkatest/...":   {"kafkatest/...", "embedded"},
+		"cmd/omnibus/...": {"cmd/omnibus/...", ".", "serde", "embedded"},
+		"bench/...":       {"bench/...", ".", "serde", "internal/wire"},
+		"test/...":        {"test/...", ".", "serde", "kafkatest", "embedded"},
+		"examples/...":    {".", "serde"},
+	}
+}
+
+func TestImports(t *testing.T) { holds(t, eachFile(forbiddenImports)) }
+
+func forbiddenImports(s *source) []string {
+	allowed, ok := rowOf(s.dir())
+	if !ok {
+		return []string{s.at(s.file.Package, "package %s has no row in the table of mayImport", s.dir())}
+	}
+	var complaints []string
+	for _, spec := range s.file.Imports {
+		if dir, ours := ourDir(spec); ours && !anyMatches(allowed, dir) {
+			complaints = append(complaints, s.at(spec.Pos(), "%s must not import %s (see mayImport)", s.dir(), dir))
+		}
+	}
+	return complaints
+}
+
+// rowOf returns what the package in dir may import.
+func rowOf(dir string) (allowed []string, ok bool) {
+	table := mayImport()
+	if allowed, ok = table[dir]; ok {
+		return allowed, true
+	}
+	for parent := dir; parent != "."; parent = path.Dir(parent) {
+		if allowed, ok = table[parent+"/..."]; ok {
+			return allowed, true
+		}
+	}
+	return nil, false
+}
+
+// ourDir returns the folder of an imported package if that is in this repository.
+func ourDir(spec *ast.ImportSpec) (dir string, ours bool) {
+	imported, _ := strconv.Unquote(spec.Path.Value)
+	if imported == modulePath {
+		return ".", true
+	}
+	return strings.CutPrefix(imported, modulePath+"/")
+}
+
+func anyMatches(patterns []string, dir string) bool {
+	for _, pattern := range patterns {
+		below, recursive := strings.CutSuffix(pattern, "/...")
+		if dir == below || recursive && strings.HasPrefix(dir, below+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+func TestImportTableHasNoCycle(t *testing.T) {
+	const inProgress, done = 1, 2
+	state := make(map[string]int)
+	table := mayImport()
+	var visit func(row string)
+	visit = func(row string) {
+		if state[row] == inProgress {
+			t.Fatalf("%s can import itself over others", row)
+		}
+		if state[row] == done {
+			return
+		}
+		state[row] = inProgress
+		for other := range table {
+			below := strings.TrimSuffix(other, "/...")
+			if other != row && anyMatches(table[row], below) {
+				visit(other)
+			}
+		}
+		state[row] = done
+	}
+	for row := range table {
+		visit(row)
+	}
+}
+
+func TestImportRuleCanFail(t *testing.T) {
+	imports := func(dir string) string { return "import \"" + strings.TrimSuffix(modulePath+"/"+dir, "/.") + "\"" }
+	shows(t, eachFile(forbiddenImports), []example{
+		{name: "down the pipeline", path: "internal/accumulator/x.go", code: imports("internal/batch")},
+		{name: "up the pipeline", path: "internal/batch/x.go", code: imports("internal/accumulator"), want: "must not import internal/accumulator"},
+		{name: "root from below", path: "internal/batch/x.go", code: imports("."), want: "must not import ."},
+		{name: "root imports a stage", path: "x.go", code: imports("internal/sender")},
+		{name: "root imports a tool", path: "x.go", code: imports("kafkatest"), want: "must not import kafkatest"},
+		{name: "folder below a pattern", path: "cmd/omnibus/produce/x.go", code: imports("cmd/omnibus/flags")},
+		{name: "command looks inside", path: "cmd/omnibus/x.go", code: imports("internal/wire"), want: "must not import internal/wire"},
+		{name: "unknown package", path: "internal/x/x.go", want: "has no row"},
+		{name: "others' packages", path: "internal/wire/x.go", code: `import "example.com/x"`},
+	})
+}

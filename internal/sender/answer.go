@@ -1,0 +1,263 @@
+package sender
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/omnibus-kafka/omnibus/internal/batch"
+	"github.com/omnibus-kafka/omnibus/internal/idempotence"
+)
+
+// throttleMax bounds how long a broker may ask for silence: a hostile or broken answer must not stop a producer for days.
+const throttleMax = 5 * time.Minute
+
+// errNotAnswered is a hole in a broker's answer.
+var errNotAnswered = errors.New("the broker's answer leaves the partition out")
+
+// done tells that a request was answered (err nil), or that it never will be. written is false where the broker cannot
+// have seen any of it.
+func (c *core) done(now time.Duration, r *request, throttle time.Duration, written bool, err error) {
+	c.now = now
+	n := r.node
+	n.unanswered--
+	if err == nil {
+		n.leader.Stall(0)
+	}
+	if throttle > 0 {
+		n.throttled = max(n.throttled, now+min(throttle, throttleMax))
+	}
+	c.do.answered(r, throttle, err)
+	for i, p := range r.batches {
+		switch a := &r.answers[i]; {
+		case p.batch.Sender.Told:
+			c.ghostDone(p, err == nil && a.answered && accepted(a.code), a)
+		case err != nil:
+			c.lost(p, written, err)
+		case r.acks == 0:
+			c.acked(p, &answer{offset: -1, logAppendTime: -1})
+		case !a.answered:
+			c.lost(p, true, errNotAnswered)
+		default:
+			c.judge(r, p, a)
+		}
+	}
+	for _, p := range r.batches {
+		c.place(p.lane)
+		if p.lane.leader != n {
+			c.pumpLeader(p.lane)
+		}
+	}
+	c.dropRequest(r)
+	c.pump(n)
+	c.endFlushes()
+}
+
+// judge acts on a broker's word about one batch.
+func (c *core) judge(r *request, p passenger, a *answer) {
+	err := c.config.Refusal(a.code, a.message)
+	switch verdictOf(a.code) {
+	case verdictAccepted:
+		c.acked(p, a)
+	case verdictMoved:
+		if a.leader >= 0 && a.epoch > p.lane.epoch {
+			c.do.hint(r, p, a)
+		} else {
+			c.do.refresh(p.lane.topic.name)
+		}
+		p.batch.Sender.InDoubt = p.batch.Sender.InDoubt || a.code == codeNotLeader
+		c.retry(p, err)
+	case verdictMaybe:
+		p.batch.Sender.InDoubt = true
+		c.retry(p, err)
+	case verdictAgain:
+		c.retry(p, err)
+	case verdictOnceMore:
+		if p.batch.Sender.Attempts > 1 {
+			c.fail(p, err)
+			return
+		}
+		c.retry(p, err)
+	case verdictTooLarge:
+		c.tooLarge(p, err)
+	case verdictOutOfOrder:
+		c.outOfOrder(p, err)
+	case verdictRecords:
+		c.failRecords(p, a, err)
+	default:
+		c.fail(p, err)
+	}
+}
+
+// acked tells that the batch is in the log.
+func (c *core) acked(p passenger, a *answer) {
+	l, b := p.lane, p.batch
+	c.noteAck(l, b, a.offset)
+	l.topic.fitsBytes = max(l.topic.fitsBytes, b.Bytes())
+	o := batch.Outcome{Offset: a.offset, LogAppendTime: a.logAppendTime}
+	if a.code == codeDuplicate {
+		o.Offset = -1
+	}
+	c.offRequest(p)
+	c.end(l, b, o)
+}
+
+// offRequest takes a batch off its request for good or for another attempt.
+func (c *core) offRequest(p passenger) {
+	p.lane.inFlight--
+	if c.do.setReady(p.lane.part, p.lane.readySize(p.lane.inFlight)) {
+		p.lane.full = true
+	}
+	c.do.release(p.batch)
+}
+
+// end tells a batch's outcome and forgets it.
+func (c *core) end(l *lane, b *batch.Batch, o batch.Outcome) {
+	c.tell(l, b, o)
+	l.drop(b)
+}
+
+// tell tells a batch's outcome.
+func (c *core) tell(l *lane, b *batch.Batch, o batch.Outcome) {
+	c.open.remove(b)
+	b.Sender.Told = true
+	if o.Failure != nil && c.config.HaltOnFailure {
+		c.halt(l, o.Failure)
+	}
+	c.do.resolve(l, b, o)
+}
+
+// lost tells that a request went without an answer: the batch is tried again under the same number. If any of it was
+// written, the log may have it.
+func (c *core) lost(p passenger, written bool, err error) {
+	if written {
+		p.batch.Sender.InDoubt = true
+	}
+	c.retry(p, err)
+}
+
+// retry lets the batch wait for another attempt where it stands, or ends it if it had all that Config.Retries allows.
+func (c *core) retry(p passenger, err error) {
+	l, b := p.lane, p.batch
+	b.Sender.LastErr = err
+	if c.config.Retries >= 0 && b.Sender.Attempts > c.config.Retries {
+		c.fail(p, err)
+		return
+	}
+	c.do.retried(l, b, err)
+	c.offRequest(p)
+	b.Sender.State = batch.Waiting
+	l.backoffUntil = c.now + c.backoff(c.config.RetryBackoff, b.Sender.Attempts)
+}
+
+// fail ends a batch that was refused, or that may not be tried again.
+func (c *core) fail(p passenger, err error) {
+	c.offRequest(p)
+	c.failWaiting(p.lane, p.batch, err, "in flight")
+}
+
+// failWaiting ends a batch that is on no request.
+func (c *core) failWaiting(l *lane, b *batch.Batch, err error, where string) {
+	if !b.Sender.Departed {
+		c.do.closeBatch(l.part, b)
+	}
+	c.end(l, b, batch.Outcome{Offset: -1, LogAppendTime: -1, Failure: c.failure(b, err, where, !b.Sender.InDoubt)})
+	if b.Sender.Numbered {
+		l.gap = true
+	}
+}
+
+// failure describes the end of a batch.
+func (c *core) failure(b *batch.Batch, err error, where string, notWritten bool) *batch.Failure {
+	return &batch.Failure{Err: err, NotWritten: notWritten, Attempts: b.Sender.Attempts, Age: c.now - b.Created, Where: where}
+}
+
+// ghostDone ends a batch whose outcome was told while it was in flight (its delivery timeout ran out). It is never
+// sent again, whatever the broker said.
+func (c *core) ghostDone(p passenger, accepted bool, a *answer) {
+	c.offRequest(p)
+	p.lane.drop(p.batch)
+	switch {
+	case accepted:
+		c.noteAck(p.lane, p.batch, a.offset)
+	case p.batch.Sender.Numbered:
+		p.lane.gap = true
+	}
+}
+
+// noteAck notes in the partition's numbers that a batch is in the log.
+func (c *core) noteAck(l *lane, b *batch.Batch, offset int64) {
+	if !b.Sender.Numbered || b.Epoch() != l.num.ID().Epoch {
+		return
+	}
+	count := int32(b.Count())
+	if offset >= 0 {
+		offset += int64(count) - 1
+	}
+	l.num.Acked(idempotence.Last(b.Sequence(), count), offset, c.now)
+}
+
+// outOfOrder acts on an answer that says the batch's sequence does not follow what the broker has.
+func (c *core) outOfOrder(p passenger, err error) {
+	l, b := p.lane, p.batch
+	if !l.isHead(b) {
+		c.retry(p, err) // an older batch is not in yet; this one's turn comes after it
+		return
+	}
+	if l.gap && !b.Sender.InDoubt {
+		// Its predecessor was refused for good, so the broker could not take this one; closeGap numbers it anew.
+		c.retry(p, err)
+		return
+	}
+	c.endInDoubt(p)
+}
+
+// endInDoubt ends all that was sent of a lane, and is not in flight any more, as unknown: the broker's memory of the
+// partition cannot be brought together with ours.
+func (c *core) endInDoubt(p passenger) {
+	l := p.lane
+	c.offRequest(p)
+	p.batch.Sender.State, p.batch.Sender.InDoubt = batch.Waiting, true
+	l.gap = true
+	for i := 0; i < len(l.batches); {
+		b := l.batches[i]
+		if b.Sender.State != batch.Waiting || !b.Sender.InDoubt {
+			i++
+			continue
+		}
+		c.end(l, b, batch.Outcome{Offset: -1, LogAppendTime: -1, Failure: c.failure(b, ErrInDoubt, "in flight", false)})
+	}
+}
+
+// closeGap numbers the lane's batches anew, in the partition's next epoch, once that is safe: nothing is in flight and
+// nothing that waits may be in the log under its old number.
+func (c *core) closeGap(l *lane) {
+	if !l.gap || l.inFlight > 0 || l.inDoubt() {
+		return
+	}
+	l.gap = false
+	for _, b := range l.batches {
+		b.Sender.Numbered = false
+	}
+	if !l.num.Bump() {
+		l.awaitsID = true
+		c.askID()
+	}
+}
+
+// halt fails everything of a lane that is on no request, and all that would follow (Config.HaltOnFailure).
+func (c *core) halt(l *lane, f *batch.Failure) {
+	if l.halted {
+		return
+	}
+	l.halted = true
+	l.part.Refuse(fmt.Errorf("%w: %w", ErrHalted, f.Err))
+	for i := 0; i < len(l.batches); {
+		b := l.batches[i]
+		if b.Sender.State != batch.Waiting || b.Sender.Told {
+			i++
+			continue
+		}
+		c.failWaiting(l, b, ErrHalted, "queue")
+	}
+}

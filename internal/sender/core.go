@@ -1,0 +1,333 @@
+package sender
+
+import (
+	"container/heap"
+	"math/rand/v2"
+	"time"
+
+	"github.com/omnibus-kafka/omnibus/internal/accumulator"
+	"github.com/omnibus-kafka/omnibus/internal/batch"
+	"github.com/omnibus-kafka/omnibus/internal/compress"
+	"github.com/omnibus-kafka/omnibus/internal/idempotence"
+)
+
+// Config is what the core decides by. Durations are the producer's, zero meaning zero.
+type Config struct {
+	InFlightMax     int // requests for each connection
+	RequestBytesMax int
+	Retries         int // attempts after the first; negative = unbounded
+	// ProduceTimeoutMillis is how long a broker may wait for its replicas: less than the request timeout, so that its
+	// word comes before the connection is given up.
+	ProduceTimeoutMillis int32
+	RetryBackoff         Backoff
+	Reconnect            Backoff
+	HaltOnFailure        bool
+	// Encoders is how many batches may be under compression at once.
+	Encoders int
+	// Refusal makes the error of a broker's code, for the user's eyes.
+	Refusal func(code int16, message string) error
+	// Seed makes the jitter repeatable.
+	Seed uint64
+}
+
+// Backoff is an exponential wait: first, doubled for each failure, at most max, give or take a fifth.
+type Backoff struct{ First, Max time.Duration }
+
+// TopicConfig is what the core must know of a topic's settings.
+type TopicConfig struct {
+	Acks            int16
+	Idempotent      bool
+	Codec           compress.Codec
+	Level           compress.Level
+	Linger          time.Duration
+	DeliveryTimeout time.Duration
+}
+
+// topic is a topic as the sender sees it.
+type topic struct {
+	name   string
+	id     [16]byte
+	config TopicConfig
+	lanes  []*lane
+	// fitsBytes is the largest batch that the topic took.
+	fitsBytes int
+	// While a request is laid out: its number, and where it keeps this topic.
+	request uint64
+	at      int
+}
+
+// core decides. See the package doc; every method with a now is a step.
+type core struct {
+	config Config
+	do     effects
+	random *rand.Rand
+	now    time.Duration
+
+	nodes  []*node  // in the order in which they became known, so that a replay visits them alike
+	topics []*topic // likewise
+	open   openBatches
+	table  *idempotence.Table
+
+	id       idempotence.ProducerID
+	haveID   bool
+	idAsked  bool
+	encoding int // batches on workers
+	requests uint64
+	flushes  []flush
+	closing  bool
+
+	// leaderless is when lanes without a leader ask for metadata again; 0 while there are none.
+	leaderless time.Duration
+}
+
+// newCore returns a core that knows nothing yet.
+func newCore(config Config, do effects) *core {
+	return &core{
+		config: config, do: do,
+		random: rand.New(rand.NewPCG(config.Seed, 1)),
+		table:  idempotence.NewTable(),
+	}
+}
+
+// news tells that a partition has something new.
+func (c *core) news(now time.Duration, l *lane, signals accumulator.Signal, fresh []*batch.Batch) {
+	c.now = now
+	for _, b := range fresh {
+		b.Sender.State = batch.Waiting
+		b.Sender.Deadline = b.Created + l.topic.config.DeliveryTimeout
+		c.open.add(b)
+		l.batches = append(l.batches, b)
+		l.full = false
+	}
+	if len(l.batches) == 0 {
+		return
+	}
+	if signals&accumulator.SignalFull != 0 {
+		l.full = true
+	}
+	if signals&accumulator.SignalWaiter != 0 {
+		l.hurry(l.batches[len(l.batches)-1].Sender.ID, ReasonWaiter)
+	}
+	c.place(l)
+	c.pumpLeader(l)
+}
+
+// hurry marks the batches up to id as waited for.
+func (l *lane) hurry(id uint64, why Reason) {
+	if id > l.urgent {
+		l.urgent, l.urgentWhy = id, why
+	}
+}
+
+// place puts the lane where it belongs: among those ready at its leader, among those that linger there, or nowhere.
+func (c *core) place(l *lane) {
+	if l.leader != nil {
+		l.leader.dequeue(l)
+	}
+	if len(l.batches) == 0 || !c.numbers(l) {
+		return
+	}
+	c.closeGap(l)
+	b := l.next(c.inFlightMax(l))
+	if b == nil || l.awaitsID {
+		return
+	}
+	if l.leader == nil {
+		c.wantLeader(l)
+		return
+	}
+	why, due := c.readiness(l, b)
+	if due > c.now {
+		l.leader.linger(l, due, why == ReasonLinger)
+		return
+	}
+	l.leader.enqueue(l, why)
+}
+
+// inFlightMax is how many batches of the lane may be in flight now.
+func (c *core) inFlightMax(l *lane) int {
+	if l.topic.config.Idempotent && l.num.Fresh(c.now) {
+		return 1
+	}
+	return c.config.InFlightMax
+}
+
+// readiness says why and when the lane's next batch leaves.
+func (c *core) readiness(l *lane, b *batch.Batch) (Reason, time.Duration) {
+	boarding := l.boarding(b)
+	switch {
+	case l.backoffUntil > c.now:
+		return ReasonRetry, l.backoffUntil
+	case b.Sender.Attempts > 0:
+		return ReasonRetry, c.now
+	case !boarding || l.full:
+		return ReasonFull, c.now
+	case c.closing:
+		return ReasonClose, c.now
+	case b.Sender.ID <= l.urgent && l.inFlight == 0:
+		return l.urgentWhy, c.now
+	}
+	return ReasonLinger, b.Created + l.topic.config.Linger
+}
+
+// wantLeader asks for metadata because the lane has batches and no leader, now and again until one is known.
+func (c *core) wantLeader(l *lane) {
+	c.do.refresh(l.topic.name)
+	if c.leaderless == 0 {
+		c.leaderless = c.now + c.backoff(c.config.RetryBackoff, 1)
+	}
+}
+
+// pumpLeader lets the lane's leader send what it can.
+func (c *core) pumpLeader(l *lane) {
+	if l.leader != nil {
+		c.pump(l.leader)
+	}
+}
+
+// pump lets a node send what it can: it fills request slots while lanes are ready.
+func (c *core) pump(n *node) {
+	if n.readyNow == 0 || !c.usable(n) {
+		return
+	}
+	for n.readyNow > 0 && c.encoding < c.config.Encoders {
+		if n.slots(c.config.InFlightMax) == 0 {
+			n.leader.Stall(c.now) // until it answers something
+			return
+		}
+		if !c.depart(n) {
+			return
+		}
+	}
+}
+
+// usable reports whether the node takes requests now, and does what it takes to make it so.
+func (c *core) usable(n *node) bool {
+	switch n.link {
+	case linkUp:
+		return n.throttled <= c.now
+	case linkDown:
+		if n.retryAt <= c.now {
+			n.link = linkConnecting
+			c.do.connect(n)
+		}
+	}
+	return false
+}
+
+// numbers reports whether the lane's batches can be numbered, and asks for a producer id if it takes one.
+func (c *core) numbers(l *lane) bool {
+	switch {
+	case !l.topic.config.Idempotent || l.num != nil:
+		return true
+	case !c.haveID:
+		c.askID()
+		return false
+	}
+	l.num = c.table.Ensure(l.topic.id, l.topic.name, l.part.Number, c.id)
+	return true
+}
+
+// askID asks for a producer id unless that was done.
+func (c *core) askID() {
+	if !c.idAsked {
+		c.idAsked = true
+		c.do.fetchID()
+	}
+}
+
+// producerID gives the core a producer id, or tells that none is to be had.
+func (c *core) producerID(now time.Duration, id idempotence.ProducerID, err error) {
+	c.now, c.idAsked = now, false
+	if err != nil {
+		c.failWithoutID(err)
+		return
+	}
+	c.id, c.haveID = id, true
+	for _, t := range c.topics {
+		for _, l := range t.lanes {
+			if l.awaitsID {
+				l.awaitsID = false
+				l.num.Renew(id)
+			}
+			c.place(l)
+		}
+	}
+	c.pumpAll()
+}
+
+// pumpAll lets every node send what it can.
+func (c *core) pumpAll() {
+	for _, n := range c.nodes {
+		c.pump(n)
+	}
+}
+
+// tick is the step of the timer: whatever is due, happens.
+func (c *core) tick(now time.Duration) {
+	c.now = now
+	c.expire()
+	for _, n := range c.nodes {
+		for len(n.lingering) > 0 && n.lingering[0].queued.due <= now {
+			l := heap.Pop(&n.lingering).(*lane)
+			c.place(l)
+		}
+		c.pump(n)
+	}
+	if c.leaderless != 0 && c.leaderless <= now {
+		c.leaderless = 0
+		c.placeLeaderless()
+	}
+}
+
+// placeLeaderless asks for the leaders that are still wanted.
+func (c *core) placeLeaderless() {
+	for _, t := range c.topics {
+		for _, l := range t.lanes {
+			if l.leader == nil && len(l.batches) > 0 {
+				c.place(l)
+			}
+		}
+	}
+}
+
+// next is when tick has something to do, or 0 for not before something happens.
+func (c *core) next() time.Duration {
+	next := c.open.earliest
+	if c.leaderless != 0 {
+		next = sooner(next, c.leaderless)
+	}
+	for _, n := range c.nodes {
+		if len(n.lingering) > 0 {
+			next = sooner(next, n.lingering[0].queued.due)
+		}
+		if n.readyNow == 0 {
+			continue
+		}
+		switch {
+		case n.link == linkDown:
+			next = sooner(next, n.retryAt)
+		case n.link == linkUp && n.throttled > c.now:
+			next = sooner(next, n.throttled)
+		}
+	}
+	return next
+}
+
+// sooner is the earlier of two times of which 0 is never.
+func sooner(a, b time.Duration) time.Duration {
+	if a == 0 || (b != 0 && b < a) {
+		return b
+	}
+	return a
+}
+
+// backoff is how long to wait after so many failures in a row.
+func (c *core) backoff(b Backoff, failures int) time.Duration {
+	wait := b.First
+	for ; failures > 1 && wait < b.Max; failures-- {
+		wait *= 2
+	}
+	wait = min(wait, b.Max)
+	return time.Duration(float64(wait) * (0.8 + 0.4*c.random.Float64()))
+}

@@ -1,0 +1,201 @@
+package sender
+
+import (
+	"slices"
+	"time"
+
+	"github.com/omnibus-kafka/omnibus/internal/batch"
+	"github.com/omnibus-kafka/omnibus/internal/broker"
+	"github.com/omnibus-kafka/omnibus/internal/compress"
+	"github.com/omnibus-kafka/omnibus/internal/wire"
+)
+
+// request is a Produce request from its departure to its answer.
+type request struct {
+	broker.ProduceRequest
+
+	node     *node
+	acks     int16
+	bytes    int
+	encoding int // batches that are still on a worker
+	batches  []passenger
+	// answers are filled by the connection's read loop before done, one for each of batches, in their order.
+	answers []answer
+	nodes   []Endpoint // that the broker named beside them
+	wires   wireScratch
+}
+
+// passenger is a batch on a request.
+type passenger struct {
+	lane  *lane
+	batch *batch.Batch
+}
+
+// answer is a broker's word about one batch.
+type answer struct {
+	answered      bool
+	code          int16
+	offset        int64
+	logAppendTime int64
+	leader, epoch int32 // -1 unless the broker named the partition's leader
+	message       string
+	errors        []wire.RecordError
+}
+
+// perPartitionBytes is what a partition takes in a request besides its batch, at most.
+const perPartitionBytes = 16
+
+// depart fills one request for the node and reports whether it did: lanes that are ready, in their order, then those
+// that would leave soon anyway. A request has batches of one acks only, and one batch of each partition.
+func (c *core) depart(n *node) bool {
+	r := c.newRequest(n)
+	kept := n.ready[:0]
+	for i, entry := range n.ready {
+		if !entry.valid() {
+			continue
+		}
+		if !c.board(r, entry.lane, entry.lane.queued.why) {
+			kept = append(kept, entry)
+		}
+		if r.bytes >= c.config.RequestBytesMax {
+			kept = append(kept, n.ready[i+1:]...)
+			break
+		}
+	}
+	clear(n.ready[len(kept):])
+	n.ready = kept
+	if len(r.batches) == 0 {
+		c.dropRequest(r)
+		return false
+	}
+	c.boardCompany(r)
+	for _, p := range r.batches {
+		c.place(p.lane) // its next batch may be due as well, for the next request
+	}
+	n.departures = append(n.departures, r)
+	c.sendEncoded(n)
+	return true
+}
+
+// boardCompany lets lanes that linger board the request if they would leave within a quarter of their linger anyway:
+// another request for them would cost more than the little they might still collect.
+func (c *core) boardCompany(r *request) {
+	n := r.node
+	for len(n.lingering) > 0 && r.bytes < c.config.RequestBytesMax {
+		l := n.lingering[0]
+		if !l.queued.company || l.queued.due > c.now+l.topic.config.Linger/4 || !c.board(r, l, ReasonCompany) {
+			return
+		}
+	}
+}
+
+// board lets the lane's next batch leave with the request, and reports whether it did: a batch whose acks differ, or
+// which does not fit, stays where it is queued.
+func (c *core) board(r *request, l *lane, why Reason) bool {
+	b := l.next(c.inFlightMax(l))
+	if b == nil {
+		l.leader.dequeue(l)
+		return true
+	}
+	if len(r.batches) > 0 && r.acks != l.topic.config.Acks {
+		return false
+	}
+	c.do.closeBatch(l.part, b)
+	if len(r.batches) > 0 && r.bytes+b.Bytes()+perPartitionBytes > c.config.RequestBytesMax {
+		l.full = true // it is closed now, and leaves with the next request
+		return false
+	}
+	l.leader.dequeue(l)
+	r.acks = l.topic.config.Acks
+	r.bytes += b.Bytes() + perPartitionBytes
+	r.batches = append(r.batches, passenger{l, b})
+	c.leave(r, l, b, why)
+	return true
+}
+
+// leave numbers a batch and puts it on its way.
+func (c *core) leave(r *request, l *lane, b *batch.Batch, why Reason) {
+	if l.topic.config.Idempotent {
+		if !b.Sender.Numbered {
+			b.Sender.Numbered = true
+			id := l.num.ID()
+			b.Stamp(id.ID, id.Epoch, l.num.Next(int32(b.Count())))
+		}
+	} else {
+		b.Stamp(batch.NoProducerID, batch.NoEpoch, batch.NoSequence)
+	}
+	c.do.departed(l, b, why)
+	b.Sender.State, b.Sender.Departed = batch.Departing, true
+	b.Sender.Attempts++
+	b.Retain()
+	l.inFlight++
+	l.full = c.do.setReady(l.part, l.readySize(l.inFlight))
+	if l.topic.config.Codec != compress.None && !b.Encoded() {
+		r.encoding++
+		c.encoding++
+		c.do.encode(r, b)
+	}
+}
+
+// encoded tells that a worker is done with one of the request's batches.
+func (c *core) encoded(now time.Duration, r *request) {
+	c.now = now
+	r.encoding--
+	c.encoding--
+	c.sendEncoded(r.node)
+	if c.encoding == c.config.Encoders-1 {
+		c.pumpAll() // a worker is free: whoever waited for one may go
+		return
+	}
+	c.pump(r.node)
+}
+
+// sendEncoded hands over the node's departures as far as they are encoded. A request never passes another one, so the
+// batches of a partition stay in order however long each takes to compress.
+func (c *core) sendEncoded(n *node) {
+	for len(n.departures) > 0 && n.departures[0].encoding == 0 {
+		r := n.departures[0]
+		n.departures = slices.Delete(n.departures, 0, 1)
+		if n.link != linkUp {
+			c.takeBack(r)
+			continue
+		}
+		for _, p := range r.batches {
+			p.batch.Sender.State = batch.InFlight
+		}
+		n.unanswered++
+		if !c.do.send(n, r) {
+			n.unanswered--
+			c.takeBack(r)
+		}
+	}
+}
+
+// takeBack undoes the departure of a request that was never handed to a connection.
+func (c *core) takeBack(r *request) {
+	for _, p := range r.batches {
+		p.batch.Sender.Attempts--
+		c.backToWaiting(p)
+	}
+	for _, p := range r.batches {
+		c.place(p.lane)
+	}
+	c.dropRequest(r)
+}
+
+// backToWaiting returns a batch from a request to its lane, where it still stands in its place.
+func (c *core) backToWaiting(p passenger) {
+	p.batch.Sender.State = batch.Waiting
+	p.lane.inFlight--
+	p.lane.full = c.do.setReady(p.lane.part, p.lane.readySize(p.lane.inFlight)) || p.lane.full
+	c.do.release(p.batch)
+}
+
+// newRequest returns an empty request for the node.
+func (c *core) newRequest(n *node) *request {
+	c.requests++
+	return &request{node: n}
+}
+
+// dropRequest ends a request's life.
+func (c *core) dropRequest(*request) {}

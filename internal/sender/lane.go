@@ -1,0 +1,104 @@
+package sender
+
+import (
+	"slices"
+	"time"
+
+	"github.com/omnibus-kafka/omnibus/internal/accumulator"
+	"github.com/omnibus-kafka/omnibus/internal/batch"
+	"github.com/omnibus-kafka/omnibus/internal/idempotence"
+)
+
+// lane is a partition as the sender sees it. The package doc says what its list of batches promises.
+type lane struct {
+	part  *accumulator.Partition
+	topic *topic
+	id    [16]byte               // of the topic that num belongs to
+	num   *idempotence.Numbering // nil until there is a producer id
+
+	// leader is nil while the partition has none; epoch is the leader's.
+	leader *node
+	epoch  int32
+
+	batches  []*batch.Batch // outcome open or still on a request, oldest first
+	inFlight int            // of batches: on a request, ghosts included
+
+	// full is set when the boarding batch has the size that was asked for.
+	full bool
+	// urgent is the youngest batch that somebody waits for, urgentWhy the reason.
+	urgent    uint64
+	urgentWhy Reason
+	// backoffUntil holds a retry back.
+	backoffUntil time.Duration
+	// gap is set when a sequence was used up by a batch that is not in the log.
+	gap bool
+	// halted is set once a record failed for good under Config.HaltOnFailure.
+	halted bool
+	// awaitsID is set when the partition's epochs are used up and a new producer id was asked for.
+	awaitsID bool
+
+	// Where the lane is queued at its leader.
+	queued queuePlace
+}
+
+// queuePlace is a lane's place in the queues of its leader.
+type queuePlace struct {
+	ready  bool
+	ticket uint64 // tells the valid entry in node.ready from stale ones
+	why    Reason
+	index  int // in node.lingering, -1 if not there
+	due    time.Duration
+	// company is set when the lane may leave before it is due: it lingers, it does not back off.
+	company bool
+}
+
+// next is the batch that leaves next, or nil if none may leave now. limit is the most batches in flight.
+func (l *lane) next(limit int) *batch.Batch {
+	if l.inFlight >= limit {
+		return nil
+	}
+	ahead := 0 // on requests, in front of the first waiting one
+	for _, b := range l.batches {
+		if b.Sender.State == batch.Waiting {
+			if ahead < l.inFlight || (b.Sender.Attempts > 0 && l.inFlight > 0) {
+				return nil // younger ones are in flight, or a retry would not be alone: their answers come first
+			}
+			return b
+		}
+		ahead++
+	}
+	return nil
+}
+
+// boarding reports whether b may still take records: it is the youngest and never left.
+func (l *lane) boarding(b *batch.Batch) bool {
+	return l.batches[len(l.batches)-1] == b && !b.Sender.Departed
+}
+
+// drop takes a batch off the list.
+func (l *lane) drop(b *batch.Batch) {
+	if i := slices.Index(l.batches, b); i >= 0 {
+		l.batches = slices.Delete(l.batches, i, i+1)
+	}
+}
+
+// isHead reports whether b is the oldest batch of the lane.
+func (l *lane) isHead(b *batch.Batch) bool { return len(l.batches) > 0 && l.batches[0] == b }
+
+// inDoubt reports whether the log may hold a waiting batch whose answer is lost.
+func (l *lane) inDoubt() bool {
+	return slices.ContainsFunc(l.batches, func(b *batch.Batch) bool {
+		return b.Sender.State == batch.Waiting && b.Sender.InDoubt
+	})
+}
+
+// readySize is the size at which the boarding batch is full while n batches are in flight: the busier the partition,
+// the larger its batches.
+func (l *lane) readySize(n int) int {
+	s := l.part.Settings
+	size := s.BatchBytes
+	for ; n > 0 && size < s.BatchBytesMax; n-- {
+		size *= 4
+	}
+	return min(size, s.BatchBytesMax)
+}

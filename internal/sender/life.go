@@ -1,0 +1,148 @@
+package sender
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/omnibus-kafka/omnibus/internal/batch"
+)
+
+// recheck is when a batch is looked at again that is being compressed when its time runs out.
+const recheck = 100 * time.Millisecond
+
+// pressureBatches is how many batches leave early when a caller is blocked for memory.
+const pressureBatches = 64
+
+// flush is a caller that waits for all batches up to an id.
+type flush struct {
+	upTo uint64
+	done chan<- struct{}
+}
+
+// flush makes everything leave that is queued now, and closes done when all of it has its outcome.
+func (c *core) flush(now time.Duration, done chan<- struct{}) {
+	c.now = now
+	c.flushes = append(c.flushes, flush{c.open.lastID, done})
+	c.hurryAll(ReasonFlush)
+	c.endFlushes()
+}
+
+// hurryAll makes everything leave that is queued.
+func (c *core) hurryAll(why Reason) {
+	for b := c.open.oldest; b != nil; b = b.Sender.Next {
+		l := laneOf(b)
+		l.hurry(b.Sender.ID, why)
+		c.place(l)
+	}
+	c.pumpAll()
+}
+
+// endFlushes wakes the callers of Flush whose batches all have their outcome.
+func (c *core) endFlushes() {
+	kept := c.flushes[:0]
+	for _, f := range c.flushes {
+		if c.open.resolvedUpTo(f.upTo) {
+			close(f.done)
+		} else {
+			kept = append(kept, f)
+		}
+	}
+	clear(c.flushes[len(kept):])
+	c.flushes = kept
+}
+
+// pressure makes the oldest batches leave that can, because a caller is blocked for memory. It takes a few at a time, so
+// that a short pool does not cut every batch short.
+func (c *core) pressure(now time.Duration) {
+	c.now = now
+	hurried := 0
+	for b := c.open.oldest; b != nil && hurried < pressureBatches; b = b.Sender.Next {
+		l := laneOf(b)
+		if b.Sender.State != batch.Waiting || l.leader == nil || l.leader.link != linkUp || l.queued.ready {
+			continue
+		}
+		l.hurry(b.Sender.ID, ReasonPressure)
+		c.place(l)
+		hurried++
+	}
+	c.pumpAll()
+}
+
+// close makes everything leave and go on leaving without lingering.
+func (c *core) close(now time.Duration) {
+	c.now, c.closing = now, true
+	c.hurryAll(ReasonClose)
+}
+
+// abort ends everything that is open: the producer closes and waits no longer. What is in flight ends as unknown; its
+// memory stays until the connection has let go of it.
+func (c *core) abort(now time.Duration, err error) {
+	c.now = now
+	for b := c.open.oldest; b != nil; {
+		next := b.Sender.Next
+		c.giveUp(b, err)
+		b = next
+	}
+	c.endFlushes()
+}
+
+// failWithoutID ends what waits for a producer id that the cluster refuses to give.
+func (c *core) failWithoutID(err error) {
+	for b := c.open.oldest; b != nil; {
+		next := b.Sender.Next
+		if l := laneOf(b); l.topic.config.Idempotent && (l.num == nil || l.awaitsID) {
+			c.giveUp(b, err)
+		}
+		b = next
+	}
+	c.endFlushes()
+}
+
+// expire ends the batches whose delivery timeout ran out.
+func (c *core) expire() {
+	if c.open.earliest == 0 || c.open.earliest > c.now {
+		return
+	}
+	c.open.earliest = 0
+	for b := c.open.oldest; b != nil; {
+		next := b.Sender.Next
+		if l := laneOf(b); b.Sender.Deadline <= c.now {
+			if b.Sender.State == batch.Departing {
+				b.Sender.Deadline = c.now + recheck
+			} else {
+				c.giveUp(b, timedOut(l, b))
+			}
+		}
+		if !b.Sender.Told {
+			c.open.earliest = sooner(c.open.earliest, b.Sender.Deadline)
+		}
+		b = next
+	}
+	c.endFlushes()
+}
+
+// giveUp ends a batch wherever it is. One on a request stays there as a ghost: its outcome is told, its memory and its
+// place in the lane remain until the request is done.
+func (c *core) giveUp(b *batch.Batch, err error) {
+	l := laneOf(b)
+	if b.Sender.State == batch.Waiting {
+		c.failWaiting(l, b, err, "queue")
+		c.place(l)
+		c.pumpLeader(l)
+		return
+	}
+	c.tell(l, b, batch.Outcome{Offset: -1, LogAppendTime: -1, Failure: c.failure(b, err, "in flight", false)})
+}
+
+// timedOut is the error of a batch whose delivery timeout ran out: with what kept it.
+func timedOut(l *lane, b *batch.Batch) error {
+	switch {
+	case b.Sender.LastErr != nil:
+		return fmt.Errorf("%w; the last attempt ended with: %w", ErrDeliveryTimeout, b.Sender.LastErr)
+	case l.leader == nil:
+		return fmt.Errorf("%w; %w", ErrDeliveryTimeout, ErrNoLeader)
+	case l.leader.link != linkUp && l.leader.lastErr != nil:
+		return fmt.Errorf("%w; its broker cannot be reached: %w", ErrDeliveryTimeout, l.leader.lastErr)
+	}
+	return ErrDeliveryTimeout
+}

@@ -1,0 +1,275 @@
+package sender
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/omnibus-kafka/omnibus/internal/accumulator"
+	"github.com/omnibus-kafka/omnibus/internal/batch"
+	"github.com/omnibus-kafka/omnibus/internal/broker"
+	"github.com/omnibus-kafka/omnibus/internal/bufferpool"
+	"github.com/omnibus-kafka/omnibus/internal/idempotence"
+)
+
+// errMoved closes a connection to an address that is no longer the broker's.
+var errMoved = errors.New("the broker has another address now")
+
+// Surroundings are what the loop reaches out to. All functions are called on the send loop and must not block.
+type Surroundings struct {
+	Accumulator *accumulator.Accumulator
+	Broker      *broker.Config
+	// Used tells that a topic is in use, once a batch.
+	Used func(topic string)
+	// Refresh asks for new metadata of a topic because of an error of its own, RefreshAll of everything because a
+	// connection was lost.
+	Refresh    func(topic string)
+	RefreshAll func(reason string)
+	// Hint passes on that a broker named another leader (KIP-951).
+	Hint func(Hint)
+	// FetchID gets a producer id; it may block, and is called on a goroutine of its own.
+	FetchID func(ctx context.Context) (idempotence.ProducerID, error)
+	// Tell is called with the outcome of count records of a batch before the batch is released: it wakes who waits
+	// and queues the callbacks. It takes over the pipeline's reference to the batch.
+	Tell func(p *accumulator.Partition, b *batch.Batch, o batch.Outcome)
+	// Watch is told what the user's Trace wants to know.
+	Watch  Watch
+	Logger *slog.Logger
+}
+
+// Hint is a leader that a broker named in a Produce response.
+type Hint struct {
+	Topic         string
+	TopicID       [16]byte
+	Partition     int32
+	Leader, Epoch int32
+	Nodes         []Endpoint
+}
+
+// Endpoint is where a broker is reached.
+type Endpoint struct {
+	ID   int32
+	Host string
+	Port int32
+	Rack string
+}
+
+// Sender is the running send loop.
+type Sender struct {
+	around  Surroundings
+	core    *core
+	inbox   *accumulator.Inbox
+	clock   *accumulator.Clock
+	workers *encoders
+	stats   *Stats
+	ctx     context.Context // ends with the loop, and with it dialing and id look-ups
+	cancel  context.CancelFunc
+	done    chan struct{}
+
+	// Of the loop alone.
+	partitions []*accumulator.Partition
+	fresh      []*batch.Batch
+	running    []step
+
+	mu struct {
+		sync.Mutex
+		steps   []step
+		stopped bool
+	}
+	// helpers counts goroutines that dial, fetch ids and compress.
+	helpers sync.WaitGroup
+}
+
+// step is an event on its way to the core.
+type step func(now time.Duration)
+
+// Start runs a send loop until Stop.
+func Start(config Config, around Surroundings) *Sender {
+	s := &Sender{
+		around: around, inbox: around.Accumulator.Inbox, clock: around.Accumulator.Clock,
+		stats: new(Stats), done: make(chan struct{}),
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.core = newCore(config, s)
+	s.workers = newEncoders(config.Encoders, s.encodedBatch)
+	go s.run()
+	return s
+}
+
+// run is the send loop.
+func (s *Sender) run() {
+	defer close(s.done)
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		s.turn()
+		s.inbox.Park()
+		if !s.inbox.Empty() || s.pending() {
+			s.inbox.Unpark()
+			continue
+		}
+		if s.isStopped() {
+			return
+		}
+		if next := s.core.next(); next != 0 {
+			timer.Reset(max(next-s.clock.Now(), 0))
+		}
+		select {
+		case <-s.inbox.C():
+		case <-timer.C:
+		}
+		s.inbox.Unpark()
+	}
+}
+
+// turn takes everything that happened and lets the core decide. The events go before the news: a partition is made
+// known by an event that was posted before its first record could board.
+func (s *Sender) turn() {
+	s.partitions = s.inbox.Take(s.partitions[:0])
+	s.mu.Lock()
+	s.running, s.mu.steps = s.mu.steps, s.running[:0]
+	s.mu.Unlock()
+	now := s.clock.Now()
+	for i, run := range s.running {
+		run(now)
+		s.running[i] = nil
+	}
+	s.takeNews(now)
+	if next := s.core.next(); next != 0 && next <= now {
+		s.core.tick(now)
+	}
+}
+
+// takeNews gives the core what the partitions in s.partitions have to tell.
+func (s *Sender) takeNews(now time.Duration) {
+	for i, p := range s.partitions {
+		var signals accumulator.Signal
+		signals, s.fresh = p.TakeNews(s.fresh[:0])
+		if len(s.fresh) > 0 {
+			s.around.Used(p.Topic.Name)
+		}
+		s.core.news(now, p.Sender.(*lane), signals, s.fresh)
+		clear(s.fresh)
+		s.partitions[i] = nil
+	}
+	s.partitions = s.partitions[:0]
+}
+
+// post hands an event to the loop.
+func (s *Sender) post(run step) {
+	s.mu.Lock()
+	s.mu.steps = append(s.mu.steps, run)
+	s.mu.Unlock()
+	s.inbox.Wake()
+}
+
+// pending reports whether events wait.
+func (s *Sender) pending() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.mu.steps) > 0
+}
+
+// isStopped reports whether Stop was called and nothing more can happen.
+func (s *Sender) isStopped() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.mu.stopped
+}
+
+// NewTopic returns the handle of a topic that records will be sent to.
+func (s *Sender) NewTopic(name string, config TopicConfig) *Topic {
+	return &Topic{topic: &topic{name: name, config: config}}
+}
+
+// Topic is a topic's handle at the sender.
+type Topic struct{ topic *topic }
+
+// AddPartitions makes partitions of a topic known. It must be called before a record can board them.
+func (s *Sender) AddPartitions(t *Topic, partitions []*accumulator.Partition) {
+	s.post(func(time.Duration) { s.core.addPartitions(t.topic, partitions) })
+}
+
+// Leader is what metadata says of one partition.
+type Leader struct {
+	Partition *accumulator.Partition
+	Leader    int32 // -1 for none
+	Epoch     int32
+	TopicID   [16]byte
+}
+
+// Broker is what metadata says of a broker.
+type Broker struct {
+	ID      int32
+	Address string
+	Account *bufferpool.Account
+}
+
+// Lead tells new brokers and leaders.
+func (s *Sender) Lead(brokers []Broker, leaders []Leader) {
+	s.post(func(now time.Duration) {
+		s.core.brokers(now, brokers)
+		s.core.led(now, leaders)
+	})
+}
+
+// Flush makes everything leave that was appended so far and waits for all of its outcomes, or for ctx.
+func (s *Sender) Flush(ctx context.Context) error {
+	done := make(chan struct{})
+	s.post(func(now time.Duration) {
+		s.partitions = s.inbox.Take(s.partitions) // what was appended before Flush was called
+		s.takeNews(now)
+		s.core.flush(now, done)
+	})
+	select {
+	case <-done:
+		return nil
+	case <-s.done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Pressure tells that a caller is blocked for memory.
+func (s *Sender) Pressure() { s.post(func(now time.Duration) { s.core.pressure(now) }) }
+
+// CloseSoon makes everything leave without lingering from now on.
+func (s *Sender) CloseSoon() { s.post(func(now time.Duration) { s.core.close(now) }) }
+
+// Stop ends what is still open with err, closes all connections and returns when no goroutine of the sender is left.
+func (s *Sender) Stop(err error) {
+	s.post(func(now time.Duration) {
+		s.partitions = s.inbox.Take(s.partitions)
+		s.takeNews(now)
+		s.core.abort(now, err)
+		for _, n := range s.core.nodes {
+			if n.conn != nil {
+				n.conn.Close(nil)
+			}
+		}
+		s.cancel()
+	})
+	s.post(func(time.Duration) {}) // the loop turns until connections and helpers have reported
+	s.awaitQuiet()
+	s.mu.Lock()
+	s.mu.stopped = true
+	s.mu.Unlock()
+	s.inbox.Wake()
+	s.post(func(time.Duration) {})
+	<-s.done
+}
+
+// awaitQuiet waits until every connection and helper of the sender has ended.
+func (s *Sender) awaitQuiet() {
+	began := make(chan struct{})
+	s.post(func(time.Duration) { close(began) })
+	<-began
+	s.helpers.Wait()
+	s.workers.stop()
+}
+
+// Stats is what the sender counts.
+func (s *Sender) Stats() *Stats { return s.stats }

@@ -1,0 +1,107 @@
+package sender
+
+import (
+	"container/heap"
+	"time"
+
+	"github.com/omnibus-kafka/omnibus/internal/accumulator"
+	"github.com/omnibus-kafka/omnibus/internal/broker"
+)
+
+// linkState is the state of a node's connection.
+type linkState uint8
+
+const (
+	linkDown linkState = iota
+	linkConnecting
+	linkUp
+)
+
+// node is a broker as the sender sees it: its connection, what is on the way to it, and the lanes that it leads.
+type node struct {
+	id      int32
+	address string
+	leader  *accumulator.Leader // what its partitions share
+
+	link       linkState
+	failures   int           // to connect, in a row
+	retryAt    time.Duration // earliest next attempt to connect
+	throttled  time.Duration // the broker asked for silence until then
+	unanswered int           // requests sent and not done
+
+	// departures are requests that are being encoded, in the order in which they will be sent.
+	departures []*request
+
+	ready     []readyLane // lanes whose next batch is due, first come first served, with stale entries among them
+	readyNow  int         // those that are not stale
+	tickets   uint64
+	lingering laneHeap // lanes whose next batch is due at a time
+
+	// Of the loop; the core only keeps them.
+	conn    *broker.Conn
+	lastErr error
+}
+
+// readyLane is an entry of node.ready; it is stale when the lane has another ticket.
+type readyLane struct {
+	lane   *lane
+	ticket uint64
+}
+
+// valid reports whether the entry is not stale.
+func (r readyLane) valid() bool { return r.lane.queued.ready && r.lane.queued.ticket == r.ticket }
+
+// slots is how many more requests the node takes.
+func (n *node) slots(limit int) int { return limit - n.unanswered - len(n.departures) }
+
+// enqueue makes the lane leave when its turn comes.
+func (n *node) enqueue(l *lane, why Reason) {
+	n.tickets++
+	n.readyNow++
+	l.queued.ready, l.queued.ticket, l.queued.why = true, n.tickets, why
+	n.ready = append(n.ready, readyLane{l, n.tickets})
+}
+
+// linger makes the lane leave at a time.
+func (n *node) linger(l *lane, due time.Duration, company bool) {
+	l.queued.due, l.queued.company = due, company
+	heap.Push(&n.lingering, l)
+}
+
+// dequeue takes the lane out of the queues, wherever it is.
+func (n *node) dequeue(l *lane) {
+	if l.queued.ready {
+		l.queued.ready = false
+		n.readyNow--
+	}
+	if l.queued.index >= 0 {
+		heap.Remove(&n.lingering, l.queued.index)
+	}
+}
+
+// laneHeap orders lanes by when they are due.
+type laneHeap []*lane
+
+func (h laneHeap) Len() int           { return len(h) }
+func (h laneHeap) Less(i, j int) bool { return h[i].queued.due < h[j].queued.due }
+func (h laneHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].queued.index, h[j].queued.index = i, j
+}
+
+// Push is heap.Interface's.
+func (h *laneHeap) Push(x any) {
+	l := x.(*lane)
+	l.queued.index = len(*h)
+	*h = append(*h, l)
+}
+
+// Pop is heap.Interface's.
+func (h *laneHeap) Pop() any {
+	old := *h
+	l := old[len(old)-1]
+	old[len(old)-1] = nil
+	*h = old[:len(old)-1]
+	l.queued.index = -1
+	return l
+}

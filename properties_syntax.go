@@ -1,0 +1,174 @@
+package omnibus
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// propertyBlanks are the bytes that java.util.Properties takes for blanks.
+const propertyBlanks = " \t\f"
+
+// propertyLine is one setting of a file; number is that of the first of the lines it stands on.
+type propertyLine struct {
+	number      int
+	name, value string
+}
+
+// decodeProperties makes text of bytes whose encoding nothing names. Java reads ISO-8859-1, and people write UTF-8;
+// bytes beyond ASCII that happen to be valid UTF-8 are practically never meant as ISO-8859-1.
+func decodeProperties(data []byte) (string, []Note, error) {
+	if bytes.HasPrefix(data, []byte{0xFE, 0xFF}) || bytes.HasPrefix(data, []byte{0xFF, 0xFE}) {
+		return "", nil, errors.New("properties are in UTF-16: save them as UTF-8")
+	}
+	data = bytes.TrimPrefix(data, []byte{0xEF, 0xBB, 0xBF})
+	beyondASCII := bytes.ContainsFunc(data, func(r rune) bool { return r >= utf8.RuneSelf })
+	switch {
+	case !beyondASCII:
+		return string(data), nil, nil
+	case utf8.Valid(data):
+		return string(data), []Note{{Text: "read as UTF-8; Java's own tools would read ISO-8859-1 and want \\uXXXX for letters beyond it"}}, nil
+	}
+	var text strings.Builder
+	for _, b := range data {
+		text.WriteRune(rune(b)) // ISO-8859-1 is the first 256 code points.
+	}
+	return text.String(), nil, nil
+}
+
+// scanProperties reads the settings of a file in their order; a line that is wrong is reported and skipped.
+func scanProperties(text string) (lines []propertyLine, errs []lineError) {
+	natural := naturalLines(text)
+	for i := 0; i < len(natural); {
+		number := i + 1
+		logical := strings.TrimLeft(natural[i], propertyBlanks)
+		i++
+		if logical == "" || logical[0] == '#' || logical[0] == '!' {
+			continue
+		}
+		for continues(logical) {
+			logical = logical[:len(logical)-1]
+			if i == len(natural) {
+				break
+			}
+			logical += strings.TrimLeft(natural[i], propertyBlanks)
+			i++
+		}
+		if logical == "" {
+			continue
+		}
+		line, err := splitProperty(logical)
+		if err != nil {
+			errs = append(errs, lineError{number, err})
+			continue
+		}
+		line.number = number
+		lines = append(lines, line)
+	}
+	return lines, errs
+}
+
+// naturalLines splits at "\n", "\r" and "\r\n".
+func naturalLines(text string) []string {
+	return strings.Split(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text), "\n")
+}
+
+// continues says whether a line ends in a backslash that is not itself escaped: in an odd number of them.
+func continues(line string) bool {
+	return (len(line)-len(strings.TrimRight(line, `\`)))%2 == 1
+}
+
+// splitProperty splits at the first '=', ':' or run of blanks that no backslash escapes; one '=' or ':' may follow
+// the blanks.
+func splitProperty(logical string) (line propertyLine, err error) {
+	end := 0
+	for end < len(logical) && !strings.ContainsRune("=:"+propertyBlanks, rune(logical[end])) {
+		if logical[end] == '\\' {
+			end++ // What follows belongs to the name, whatever it is.
+		}
+		end++
+	}
+	end = min(end, len(logical))
+	value := strings.TrimLeft(logical[end:], propertyBlanks)
+	if value != "" && (value[0] == '=' || value[0] == ':') {
+		value = strings.TrimLeft(value[1:], propertyBlanks)
+	}
+	if line.name, err = unescapeProperty(logical[:end]); err != nil {
+		return line, err
+	}
+	if line.name == "" {
+		return line, errors.New("a value without a name: write name=value")
+	}
+	line.value, err = unescapeProperty(value)
+	return line, err
+}
+
+// unescapeProperty replaces the escapes; a backslash before any other letter is dropped, as Java does. Two \uXXXX that
+// are a surrogate pair become one character.
+func unescapeProperty(s string) (string, error) {
+	if !strings.Contains(s, `\`) {
+		return s, nil
+	}
+	var out strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] != '\\' || i+1 == len(s) {
+			out.WriteByte(s[i])
+			continue
+		}
+		i++
+		switch s[i] {
+		case 't':
+			out.WriteByte('\t')
+		case 'n':
+			out.WriteByte('\n')
+		case 'r':
+			out.WriteByte('\r')
+		case 'f':
+			out.WriteByte('\f')
+		case 'u':
+			r, length, err := unicodeEscape(s[i-1:])
+			if err != nil {
+				return "", err
+			}
+			out.WriteRune(r)
+			i += length - 2
+		default:
+			out.WriteByte(s[i])
+		}
+	}
+	return out.String(), nil
+}
+
+// unicodeEscape reads the \uXXXX, or the pair of them, that s begins with, and says how long it is.
+func unicodeEscape(s string) (r rune, length int, err error) {
+	first, err := codeUnit(s)
+	if err != nil {
+		return 0, 0, err
+	}
+	if !utf16.IsSurrogate(first) {
+		return first, 6, nil
+	}
+	if rest := s[6:]; strings.HasPrefix(rest, `\u`) {
+		second, err := codeUnit(rest)
+		if err != nil {
+			return 0, 0, err
+		}
+		if r := utf16.DecodeRune(first, second); r != utf8.RuneError {
+			return r, 12, nil
+		}
+	}
+	return utf8.RuneError, 6, nil
+}
+
+func codeUnit(s string) (rune, error) {
+	digits := s[2:min(6, len(s))]
+	n, err := strconv.ParseUint(digits, 16, 16)
+	if err != nil || len(digits) != 4 {
+		return 0, fmt.Errorf(`\u%s is no character: write four hexadecimal digits behind \u, or \\ for a backslash`, digits)
+	}
+	return rune(n), nil
+}

@@ -1,0 +1,241 @@
+package omnibus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/omnibus-kafka/omnibus/internal/accumulator"
+	"github.com/omnibus-kafka/omnibus/internal/batch"
+	"github.com/omnibus-kafka/omnibus/internal/bufferpool"
+	"github.com/omnibus-kafka/omnibus/internal/dispatch"
+	"github.com/omnibus-kafka/omnibus/internal/metadata"
+	"github.com/omnibus-kafka/omnibus/internal/partitioner"
+	"github.com/omnibus-kafka/omnibus/internal/wire"
+)
+
+// Send gets one record to the broker and waits for its acknowledgement; Java's send(), which does not wait, is Enqueue.
+// The record does not linger: it leaves at once, or with the next batch if some of its partition are in flight. ctx
+// bounds the wait only: when it ends first the error is a *PendingError and the record goes on. Any other error is a
+// *RecordError.
+func (p *Producer) Send(ctx context.Context, r Record) (Ack, error) {
+	how := accumulator.Boarding{Ticket: true, Waiter: true, Wait: p.settings.MaxBlock}
+	d, err := p.submit(ctx, &r, nil, &how)
+	if err != nil {
+		return Ack{}, err
+	}
+	return d.Wait(ctx)
+}
+
+// Enqueue accepts one record and returns its Delivery, to wait on later or to ignore. It waits for the topic's metadata
+// (first use only) and for room in the buffer, together for at most max.block.ms or until ctx ends. An error, always a
+// *RecordError, means that the record was not accepted and has no outcome.
+func (p *Producer) Enqueue(ctx context.Context, r Record) (Delivery, error) {
+	how := accumulator.Boarding{Ticket: true, Wait: p.settings.MaxBlock}
+	return p.submit(ctx, &r, nil, &how)
+}
+
+// EnqueueFunc is Enqueue with a callback instead of a Delivery: it is called exactly once with the record's outcome if
+// EnqueueFunc returned nil, and never otherwise. Callbacks of one partition run one after the other, in the order of its
+// records; they may block, and may call any method of the producer. When very many callbacks of a partition have yet to
+// run, EnqueueFunc for that partition waits for them too.
+func (p *Producer) EnqueueFunc(ctx context.Context, r Record, callback func(Ack, error)) error {
+	how := accumulator.Boarding{Wait: p.settings.MaxBlock}
+	_, err := p.submit(ctx, &r, callback, &how)
+	return err
+}
+
+// TryEnqueue is Enqueue that waits for nothing. When there is no room its error is ErrBufferFull; when nothing is known
+// of the topic yet, its look-up is begun and the error is ErrMetadataPending. ctx goes to interceptors only.
+func (p *Producer) TryEnqueue(ctx context.Context, r Record) (Delivery, error) {
+	how := accumulator.Boarding{Ticket: true}
+	return p.submit(ctx, &r, nil, &how)
+}
+
+// Result is the outcome of one record of SendAll.
+type Result struct {
+	Ack Ack
+	// Err is nil for an acknowledged record, else a *RecordError, or a *PendingError if ctx ended first.
+	Err error
+}
+
+// SendAll sends all records and waits for their outcomes, which it returns in the order of the records. It attempts
+// every record, whatever becomes of the others.
+func (p *Producer) SendAll(ctx context.Context, records []Record) []Result {
+	results := make([]Result, len(records))
+	deliveries := make([]Delivery, len(records))
+	for i := range records {
+		deliveries[i], results[i].Err = p.Enqueue(ctx, records[i])
+	}
+	for i, d := range deliveries {
+		if results[i].Err == nil {
+			results[i].Ack, results[i].Err = d.Wait(ctx)
+		}
+	}
+	return results
+}
+
+// submit takes a record through the interceptors, if there are any, and lets it board.
+func (p *Producer) submit(ctx context.Context, r *Record, callback func(Ack, error), how *accumulator.Boarding) (Delivery, error) {
+	if len(p.settings.Interceptors) > 0 {
+		return p.intercept(ctx, r, callback, how)
+	}
+	return p.board(ctx, r, callback, how)
+}
+
+// board lets a record board its partition.
+func (p *Producer) board(ctx context.Context, r *Record, callback func(Ack, error), how *accumulator.Boarding) (Delivery, error) {
+	if callback != nil {
+		how.Callback = callback
+	}
+	how.Tag = r.Tag
+	place, where, err := p.append(ctx, r, how)
+	if err != nil {
+		return Delivery{}, p.refused(r, how, where, err)
+	}
+	return Delivery{result: place.Result, seat: place.Seat, delta: place.Delta}, nil
+}
+
+// append finds the record's partition and boards it. where names the stage in which it failed.
+func (p *Producer) append(ctx context.Context, r *Record, how *accumulator.Boarding) (place accumulator.Place, where string, err error) {
+	if p.closing.Load() {
+		return place, "closed", ErrClosed
+	}
+	way, left, err := p.route(ctx, r.Topic, how.Wait)
+	if err != nil {
+		return place, "metadata", err
+	}
+	how.Wait = left
+	if err := p.choose(ctx, way, r, how); err != nil {
+		return place, "partitioner", err
+	}
+	var space [headerSpace]byte
+	entry := batch.Entry{Timestamp: p.timestamp(r)}
+	entry.Record.Key, entry.Record.Value = r.Key, r.Value
+	if len(r.Headers) > 0 {
+		entry.Record.HeaderCount = int32(len(r.Headers))
+		entry.Record.Headers = appendHeaders(space[:0], r.Headers)
+	}
+	if size := entry.SizeMax(); size > way.sizeMax {
+		return place, "size check", fmt.Errorf("%w: it takes up to %d bytes, and %d is the most that max.request.size and buffer.memory allow", ErrRecordTooLarge, size, way.sizeMax)
+	}
+	place, err = p.accumulator.Append(ctx, way.topic, &entry, how)
+	return place, "buffer", err
+}
+
+// headerSpace is how many bytes of encoded headers cost no allocation.
+const headerSpace = 256
+
+// appendHeaders encodes a record's headers.
+func appendHeaders(dst []byte, headers []Header) []byte {
+	for i := range headers {
+		dst = wire.AppendHeader(dst, headers[i].Key, headers[i].Value)
+	}
+	return dst
+}
+
+// timestamp is the record's own time, or now, in milliseconds.
+func (p *Producer) timestamp(r *Record) int64 {
+	if r.Timestamp.IsZero() {
+		return p.accumulator.Clock.Millis()
+	}
+	return r.Timestamp.UnixMilli()
+}
+
+// choose sets how.Partition, or how.Sticky for a record that may go anywhere.
+func (p *Producer) choose(ctx context.Context, way *route, r *Record, how *accumulator.Boarding) error {
+	partitions := way.topic.Partitions()
+	if n, explicit := r.Partition.Explicit(); explicit {
+		return p.chooseExplicit(ctx, way, n, how)
+	}
+	if p.settings.Partitioner != nil {
+		return p.chooseCustom(way, r, how)
+	}
+	if r.Key != nil && !p.settings.IgnoreKeys {
+		how.Partition = partitions[partitioner.Java(r.Key, int32(len(partitions)))]
+		return nil
+	}
+	how.Sticky = true
+	return nil
+}
+
+// chooseExplicit takes the partition that the record names. One that does not exist may be about to: metadata is asked
+// for it once more.
+func (p *Producer) chooseExplicit(ctx context.Context, way *route, n int32, how *accumulator.Boarding) error {
+	if n < 0 {
+		return fmt.Errorf("%w: partition %d is negative; leave Record.Partition zero to let the partitioner decide", ErrInvalidRecord, n)
+	}
+	if int(n) >= len(way.topic.Partitions()) {
+		bounded, cancel := context.WithTimeout(ctx, min(how.Wait, growthWait))
+		defer cancel()
+		known, err := p.metadata.Wait(bounded, way.topic.Name, n)
+		if err != nil {
+			return errors.Join(ErrInvalidRecord, err)
+		}
+		p.mu.Lock()
+		p.followLocked(way, known, p.metadata.Cluster())
+		p.mu.Unlock()
+	}
+	how.Partition = way.topic.Partitions()[n]
+	return nil
+}
+
+// growthWait is how long a record waits for its explicit partition to come into being: long enough for one look at the
+// cluster, where Java waits for all of max.block.ms.
+const growthWait = 3 * time.Second
+
+// chooseCustom asks the configured partitioner.
+func (p *Producer) chooseCustom(way *route, r *Record, how *accumulator.Boarding) error {
+	partitions := way.topic.Partitions()
+	if s, ok := p.settings.Partitioner.(scheme); ok {
+		n, keyed := s.hash.Partition(r.Key, int32(len(partitions)))
+		if how.Sticky = !keyed; keyed {
+			how.Partition = partitions[n]
+		}
+		return nil
+	}
+	n, err := p.askPartitioner(way, r)
+	switch {
+	case err != nil:
+		return err
+	case n < 0 || int(n) >= len(partitions):
+		return fmt.Errorf("%w: the partitioner chose partition %d of topic %q, which has %d (0 to %d)", ErrInvalidRecord, n, r.Topic, len(partitions), len(partitions)-1)
+	}
+	how.Partition = partitions[n]
+	return nil
+}
+
+// askPartitioner calls the application's partitioner, whose panic is the record's error.
+func (p *Producer) askPartitioner(way *route, r *Record) (n int32, err error) {
+	defer p.recovered("Config.Partitioner", &err)
+	return p.settings.Partitioner.Partition(r.Topic, r.Key, r.Value, Partitions{way.topic})
+}
+
+// refused is the error of a record that was not accepted: always proof that it is not in the log.
+func (p *Producer) refused(r *Record, how *accumulator.Boarding, where string, err error) *RecordError {
+	e := &RecordError{Topic: r.Topic, Partition: -1, Tag: r.Tag, Where: where, Err: p.explain(err, how), notWritten: true}
+	if how.Partition != nil {
+		e.Partition = how.Partition.Number
+	}
+	p.failures.refused.Add(1)
+	return e
+}
+
+// explain turns the stages' errors into the package's.
+func (p *Producer) explain(err error, how *accumulator.Boarding) error {
+	var timeout *bufferpool.TimeoutError
+	switch {
+	case errors.Is(err, accumulator.ErrFull):
+		return ErrBufferFull
+	case errors.As(err, &timeout):
+		return fmt.Errorf("%w; waited max.block.ms (%v)", ErrBufferFull, p.settings.MaxBlock)
+	case errors.Is(err, bufferpool.ErrTooLarge):
+		return fmt.Errorf("%w: %w", ErrRecordTooLarge, err)
+	case errors.Is(err, bufferpool.ErrClosed), errors.Is(err, dispatch.ErrClosed), errors.Is(err, metadata.ErrClosed):
+		return ErrClosed
+	case errors.Is(err, dispatch.ErrLaneFull):
+		return ErrCallbacksBehind
+	}
+	return err
+}
