@@ -26,6 +26,7 @@ type job struct {
 	producer  *omnibus.Producer
 	reader    *lines.Reader
 	tally     *tally
+	outcome   func(omnibus.Ack, error) // tally.outcome, bound once: binding it for each record would cost an allocation
 	errors    *errorPrinter
 
 	// owned by the goroutine of run
@@ -36,12 +37,14 @@ type job struct {
 
 func newJob(o *Options, producer *omnibus.Producer, reader *lines.Reader, stderr io.Writer) *job {
 	printer := newErrorPrinter(stderr, reader.Position)
+	tally := newTally(printer)
 	return &job{
 		options:   o,
 		separator: []byte(o.KeySeparator),
 		producer:  producer,
 		reader:    reader,
-		tally:     newTally(printer),
+		tally:     tally,
+		outcome:   tally.outcome,
 		errors:    printer,
 	}
 }
@@ -108,7 +111,7 @@ func (j *job) enqueue(ctx context.Context, record omnibus.Record) error {
 	j.tally.sending(record.Tag, len(record.Key)+len(record.Value))
 	for {
 		acked := j.tally.acked.Load()
-		err := j.producer.EnqueueFunc(ctx, record, j.tally.outcome)
+		err := j.producer.EnqueueFunc(ctx, record, j.outcome)
 		if err == nil || !errors.Is(err, omnibus.ErrBufferFull) || j.tally.acked.Load() == acked {
 			return err
 		}

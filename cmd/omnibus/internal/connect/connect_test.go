@@ -1,0 +1,189 @@
+package connect
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/omnibus-kafka/omnibus"
+	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/cli"
+)
+
+// factory is a Factory over an environment and a buffer for standard error.
+func factory(environment map[string]string) (*cli.Factory, *bytes.Buffer) {
+	stderr := &bytes.Buffer{}
+	return &cli.Factory{
+		IO:     &cli.IO{In: strings.NewReader(""), Out: &bytes.Buffer{}, Err: stderr},
+		Getenv: func(name string) string { return environment[name] },
+	}, stderr
+}
+
+func writeFile(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "client.properties")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestTheStrongerSourceWins(t *testing.T) {
+	file := writeFile(t, "bootstrap.servers=file:1\nlinger.ms=11\nacks=1\n")
+	environment := map[string]string{brokersVariable: "env:1"}
+	for _, test := range []struct {
+		name      string
+		flags     Flags
+		env       map[string]string
+		overrides []Setting
+		brokers   string
+		linger    time.Duration
+	}{
+		{name: "file", flags: Flags{ConfigFile: file}, brokers: "[file:1]", linger: 11 * time.Millisecond},
+		{name: "environment over file", flags: Flags{ConfigFile: file}, env: environment, brokers: "[env:1]", linger: 11 * time.Millisecond},
+		{
+			name:  "-X over environment and file",
+			flags: Flags{ConfigFile: file, Settings: []string{"bootstrap.servers=x:1", "linger.ms=22"}}, env: environment,
+			brokers: "[x:1]", linger: 22 * time.Millisecond,
+		},
+		{
+			name:      "flags over -X",
+			flags:     Flags{ConfigFile: file, Brokers: "flag:1,flag:2", Settings: []string{"bootstrap.servers=x:1", "linger.ms=22"}},
+			env:       environment,
+			overrides: []Setting{{"linger.ms", "33", "--linger"}},
+			brokers:   "[flag:1 flag:2]", linger: 33 * time.Millisecond,
+		},
+		{name: "the last -X", flags: Flags{Settings: []string{"bootstrap.servers=x:1", "bootstrap.servers=x:2"}}, brokers: "[x:2]"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f, _ := factory(test.env)
+			target, err := test.flags.Open(t.Context(), f, test.overrides...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := fmt.Sprint(target.Config.Brokers); got != test.brokers {
+				t.Errorf("brokers %s, want %s", got, test.brokers)
+			}
+			if test.linger != 0 && target.Config.Linger != test.linger {
+				t.Errorf("linger %v, want %v", target.Config.Linger, test.linger)
+			}
+		})
+	}
+}
+
+func TestTheFileKeepsWhatNothingElseSays(t *testing.T) {
+	f, _ := factory(nil)
+	flags := Flags{ConfigFile: writeFile(t, "acks=1\n"), Brokers: "a:1"}
+	target, err := flags.Open(t.Context(), f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if target.Config.Acks != omnibus.AcksLeader {
+		t.Errorf("acks %v, want the file's", target.Config.Acks)
+	}
+}
+
+func TestMistakesEndWithExitUsageAndSayWhatIsWanted(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "missing")
+	for _, test := range []struct {
+		name  string
+		flags Flags
+		want  []string
+	}{
+		{"no cluster", Flags{}, []string{"--brokers", "--embedded"}},
+		{"two clusters", Flags{Brokers: "a:1", Embedded: true}, []string{"--brokers", "--embedded", "exclude"}},
+		{"data without embedded", Flags{Brokers: "a:1", Data: "d"}, []string{"--data", "--embedded"}},
+		{"no file", Flags{ConfigFile: missing}, []string{"--config", missing}},
+		{"setting without a value", Flags{Brokers: "a:1", Settings: []string{"linger.ms"}}, []string{"-X", "name=value"}},
+		{"unknown setting", Flags{Brokers: "a:1", Settings: []string{"lingerms=1"}}, []string{"-X", "lingerms"}},
+		{"address without a port", Flags{Brokers: "a"}, []string{"bootstrap.servers"}},
+		{
+			"three mistakes at once",
+			Flags{Brokers: "a:1", Settings: []string{"acks=7", "linger.ms=soon", "nonsense"}},
+			[]string{"acks", "linger.ms", "nonsense"},
+		},
+		{"mistakes in a file", Flags{ConfigFile: writeFile(t, "acks=7\nlinger.ms=soon\n"), Brokers: "a:1"}, []string{"client.properties", "acks", "linger.ms"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f, _ := factory(nil)
+			_, err := test.flags.Open(t.Context(), f)
+			if code := cli.CodeOf(err); err == nil || code != cli.ExitUsage {
+				t.Fatalf("error %v with code %d, want code %d", err, code, cli.ExitUsage)
+			}
+			for _, want := range test.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("the error does not say %q: %v", want, err)
+				}
+			}
+		})
+	}
+}
+
+func TestTheEmbeddedBrokerIsSharedOverItsDirectory(t *testing.T) {
+	dir := t.TempDir()
+	f, stderr := factory(nil)
+	flags := Flags{Embedded: true, Data: dir}
+	first, err := flags.Open(t.Context(), f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := flags.Open(t.Context(), f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if fmt.Sprint(first.Config.Brokers) != fmt.Sprint(second.Config.Brokers) {
+		t.Errorf("the second connects to %v, the broker listens on %v", second.Config.Brokers, first.Config.Brokers)
+	}
+	if want := fmt.Sprintf("process %d", os.Getpid()); !strings.Contains(stderr.String(), want) {
+		t.Errorf("standard error %q does not say %q", stderr, want)
+	}
+	if err := errors.Join(second.Close(), first.Close()); err != nil {
+		t.Fatal(err)
+	}
+	third, err := flags.Open(t.Context(), f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if third.broker == nil {
+		t.Error("after the holder ended, the directory was not opened anew")
+	}
+	if err := third.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestTheEmbeddedBrokerIsStrongerThanOtherAddresses(t *testing.T) {
+	f, _ := factory(map[string]string{brokersVariable: "env:1"})
+	flags := Flags{Embedded: true, Data: t.TempDir(), ConfigFile: writeFile(t, "bootstrap.servers=file:1\n")}
+	target, err := flags.Open(t.Context(), f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer target.Close()
+	if got := target.Config.Brokers; len(got) != 1 || !strings.HasPrefix(got[0], "127.0.0.1:") {
+		t.Errorf("brokers %v, want the embedded one's address", got)
+	}
+}
+
+func TestDataDirFollowsTheOperatingSystem(t *testing.T) {
+	for _, test := range []struct {
+		goos string
+		env  map[string]string
+		want string // with slashes; empty for an error
+	}{
+		{"linux", map[string]string{"HOME": "/h"}, "/h/.local/share/omnibus/broker"},
+		{"linux", map[string]string{"HOME": "/h", "XDG_DATA_HOME": "/x"}, "/x/omnibus/broker"},
+		{"darwin", map[string]string{"HOME": "/h"}, "/h/Library/Application Support/omnibus/broker"},
+		{"windows", map[string]string{"LocalAppData": "/l"}, "/l/omnibus/broker"},
+		{"linux", nil, ""},
+	} {
+		got, err := DataDir(func(name string) string { return test.env[name] }, test.goos)
+		if filepath.ToSlash(got) != test.want || (err == nil) != (test.want != "") {
+			t.Errorf("%s %v: %q, %v; want %q", test.goos, test.env, got, err, test.want)
+		}
+	}
+}
