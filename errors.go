@@ -57,7 +57,7 @@ type RecordError struct {
 
 	// notWritten is set only on proof, so that the zero value is the cautious one.
 	notWritten bool
-	recordOf   func() (Record, bool)
+	source     *recordSource
 }
 
 // Error names the record, what happened to it and whether it may be in the log.
@@ -96,10 +96,10 @@ func (e *RecordError) NotWritten() bool { return e.notWritten }
 // Config.OnFailure that received the error runs, and for records that were accepted; its bytes are valid no longer
 // than that. The second result is false at any other time.
 func (e *RecordError) Record() (Record, bool) {
-	if e.recordOf == nil {
+	if e.source == nil {
 		return Record{}, false
 	}
-	return e.recordOf()
+	return e.source.read()
 }
 
 // NotWritten reports whether err proves that the record is not in the log, so that sending it again cannot duplicate

@@ -3,6 +3,7 @@ package omnibus
 import (
 	"fmt"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,7 +20,7 @@ type failureCounters struct {
 // tell gives a batch's records their outcome. It runs on the send loop, and hands callbacks to the partition's lane.
 func (p *Producer) tell(part *accumulator.Partition, b *batch.Batch, o batch.Outcome) {
 	b.Resolve(0, b.Count(), o)
-	if len(b.Seats()) == 0 && (o.Failure == nil || p.settings.OnFailure == nil) {
+	if b.Callbacks() == 0 && (o.Failure == nil || p.settings.OnFailure == nil) {
 		p.accumulator.ReleaseBatch(b)
 		return
 	}
@@ -37,7 +38,6 @@ type telling struct {
 	outcome  batch.Outcome
 
 	next    int            // record to go on with
-	called  int            // callbacks that were called
 	records []batch.Stored // read back from a failed batch at first use
 }
 
@@ -51,8 +51,8 @@ func (t *telling) Run() {
 		last = t.batch.Count()
 	}
 	t.run(last)
-	if t.called > 0 {
-		t.producer.callbacks.Release(&t.part.Lane, t.called)
+	if n := t.batch.Callbacks(); n > 0 {
+		t.producer.callbacks.Release(&t.part.Lane, n)
 	}
 	t.producer.accumulator.ReleaseBatch(t.batch)
 }
@@ -93,9 +93,6 @@ func (t *telling) tellOne(at int) {
 		seat = seats[at]
 	}
 	callback, _ := seat.Callback.(func(Ack, error))
-	if callback != nil {
-		t.called++
-	}
 	topic, number := t.part.Topic.Name, t.part.Number
 	if t.outcome.Failure == nil {
 		if callback != nil {
@@ -108,8 +105,8 @@ func (t *telling) tellOne(at int) {
 		return
 	}
 	err := failed(topic, number, seat.Tag, t.outcome.Failure)
-	err.recordOf = func() (Record, bool) { return t.record(at, seat.Tag) }
-	defer func() { err.recordOf = nil }()
+	err.source = &recordSource{telling: t, at: at, tag: seat.Tag}
+	defer err.source.close()
 	if callback != nil {
 		defer t.onFailure(err)
 		callback(Ack{Topic: topic, Partition: number, Offset: -1, Tag: seat.Tag}, err)
@@ -123,6 +120,35 @@ func (t *telling) onFailure(err *RecordError) {
 	if f := t.producer.settings.OnFailure; f != nil {
 		t.producer.guard("Config.OnFailure", func() { f(err) })
 	}
+}
+
+// recordSource is where a failed record can be read while its callback runs.
+type recordSource struct {
+	mu struct {
+		sync.Mutex
+		closed bool
+	}
+	telling *telling
+	at      int
+	tag     uint64
+}
+
+// read returns the record, while it is there.
+func (s *recordSource) read() (Record, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mu.closed {
+		return Record{}, false
+	}
+	return s.telling.record(s.at, s.tag)
+}
+
+// close ends the reading: the callback has returned.
+func (s *recordSource) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.closed = true
+	s.telling = nil
 }
 
 // record reads a failed record back from its batch.

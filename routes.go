@@ -143,14 +143,14 @@ func (r *route) queued(clock *accumulator.Clock, availability time.Duration) fun
 	}
 }
 
-// tellBrokersLocked gives the pool and the sender the brokers of the cluster, if they changed.
-func (p *Producer) tellBrokersLocked(cluster *metadata.Cluster) {
-	changed := len(cluster.Brokers) != len(p.mu.brokers)
+// tellBrokersLocked takes over the brokers of the cluster, and reports whether they are others than before.
+func (p *Producer) tellBrokersLocked(cluster *metadata.Cluster) (changed bool) {
+	changed = len(cluster.Brokers) != len(p.mu.brokers)
 	for _, b := range p.mu.brokers {
 		changed = changed || cluster.Brokers[b.ID].Address != b.Address
 	}
 	if !changed {
-		return
+		return false
 	}
 	ids := make([]int32, 0, len(cluster.Brokers))
 	brokers := make([]sender.Broker, 0, len(cluster.Brokers))
@@ -160,20 +160,18 @@ func (p *Producer) tellBrokersLocked(cluster *metadata.Cluster) {
 	}
 	p.pool.SetAccounts(ids)
 	p.mu.brokers = brokers
+	return true
 }
 
 // metadataChanged brings the routes of the changed topics up to date. It runs on the metadata manager's goroutine.
 func (p *Producer) metadataChanged(_, next *metadata.Cluster, changed []string) {
 	p.mu.Lock()
-	brokers := p.mu.brokers
-	p.tellBrokersLocked(next)
-	if len(changed) == 0 && len(p.mu.brokers) > 0 && len(brokers) > 0 {
+	if p.tellBrokersLocked(next) {
 		p.sender.Lead(p.mu.brokers, nil)
 	}
 	for _, name := range changed {
 		r, ok := p.routes.Load(name)
-		known := next.Topics[name]
-		if ok && known != nil && len(known.Partitions) > 0 {
+		if known := next.Topics[name]; ok && known != nil && len(known.Partitions) > 0 {
 			p.followLocked(r.(*route), known, next)
 		}
 	}

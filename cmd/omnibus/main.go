@@ -29,7 +29,7 @@ func run() (code int) {
 	ctx, stop := cli.Interruptible(context.Background(), signals, func() { os.Exit(cli.ExitInterrupted) })
 	defer stop()
 	return root.Execute(ctx, &cli.Factory{
-		IO:      &cli.IO{In: os.Stdin, Out: os.Stdout, Err: os.Stderr},
+		IO:      &cli.IO{In: os.Stdin, Out: os.Stdout, Err: cli.Serialized(os.Stderr)},
 		Getenv:  os.Getenv,
 		Version: version(),
 	}, os.Args[1:])

@@ -41,6 +41,7 @@ type Batch struct {
 	building building
 	body     body
 	seats    []Seat
+	called   int // seats with a callback
 	result   *Result
 	seatBase int // of the first record, in the result of the batch that was split
 	// whole is the batch of which this one is a part; its slabs stay until all parts are done.
@@ -110,7 +111,7 @@ func (b *Batch) Reset() {
 	b.Owner, b.Created = nil, 0
 	b.building = building{}
 	b.body = body{pieces: pieces}
-	b.seats, b.result, b.seatBase, b.whole = seats, nil, 0, nil
+	b.seats, b.called, b.result, b.seatBase, b.whole = seats, 0, nil, 0, nil
 	b.Sender = SenderState{}
 	b.refs.Store(0)
 }
@@ -148,6 +149,9 @@ func (b *Batch) BaseTimestamp() int64 { return b.building.baseTimestamp }
 
 // Seats are the callbacks of the records that have one, by position; a record beyond its end has none.
 func (b *Batch) Seats() []Seat { return b.seats }
+
+// Callbacks is the number of records that have a callback.
+func (b *Batch) Callbacks() int { return b.called }
 
 // Close ends boarding for ever and returns the slabs that were never reached, for the pool. The caller holds the
 // partition's lock.

@@ -112,6 +112,9 @@ func (b *Batch) seat(at int, s Seat) {
 		b.seats = append(b.seats, Seat{})
 	}
 	b.seats = append(b.seats, s)
+	if s.Callback != nil {
+		b.called++
+	}
 }
 
 // Ticket returns the batch's result, made at the first call, for the Delivery of the record at the seat. The caller

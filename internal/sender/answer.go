@@ -62,9 +62,8 @@ func (c *core) judge(r *request, p passenger, a *answer) {
 	case verdictMoved:
 		if a.leader >= 0 && a.epoch > p.lane.epoch {
 			c.do.hint(r, p, a)
-		} else {
-			c.do.refresh(p.lane.topic.name)
 		}
+		c.do.refresh(p.lane.topic.name)
 		p.batch.Sender.InDoubt = p.batch.Sender.InDoubt || a.code == codeNotLeader
 		c.retry(p, err)
 	case verdictMaybe:
@@ -105,6 +104,7 @@ func (c *core) acked(p passenger, a *answer) {
 // offRequest takes a batch off its request for good or for another attempt.
 func (c *core) offRequest(p passenger) {
 	p.lane.inFlight--
+	p.lane.urgentNow = p.lane.urgent
 	if c.do.setReady(p.lane.part, p.lane.readySize(p.lane.inFlight)) {
 		p.lane.full = true
 	}

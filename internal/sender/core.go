@@ -51,9 +51,6 @@ type topic struct {
 	lanes  []*lane
 	// fitsBytes is the largest batch that the topic took.
 	fitsBytes int
-	// While a request is laid out: its number, and where it keeps this topic.
-	request uint64
-	at      int
 }
 
 // core decides. See the package doc; every method with a now is a step.
@@ -72,7 +69,7 @@ type core struct {
 	haveID   bool
 	idAsked  bool
 	encoding int // batches on workers
-	requests uint64
+	spare    []*request
 	flushes  []flush
 	closing  bool
 
@@ -98,6 +95,9 @@ func (c *core) news(now time.Duration, l *lane, signals accumulator.Signal, fres
 		c.open.add(b)
 		l.batches = append(l.batches, b)
 		l.full = false
+		if l.halted {
+			c.failWaiting(l, b, ErrHalted, "queue")
+		}
 	}
 	if len(l.batches) == 0 {
 		return
@@ -164,7 +164,7 @@ func (c *core) readiness(l *lane, b *batch.Batch) (Reason, time.Duration) {
 		return ReasonFull, c.now
 	case c.closing:
 		return ReasonClose, c.now
-	case b.Sender.ID <= l.urgent && l.inFlight == 0:
+	case b.Sender.ID <= l.urgent && (l.inFlight == 0 || b.Sender.ID <= l.urgentNow):
 		return l.urgentWhy, c.now
 	}
 	return ReasonLinger, b.Created + l.topic.config.Linger

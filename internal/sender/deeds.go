@@ -49,6 +49,9 @@ func (s *Sender) send(n *node, r *request) bool {
 }
 
 func (s *Sender) connect(n *node) {
+	if s.ctx.Err() != nil {
+		return
+	}
 	ctx, cancel := context.WithTimeout(s.ctx, s.around.Broker.SetupTimeout(n.failures))
 	address := n.address
 	s.helpers.Add(1)

@@ -160,6 +160,10 @@ func (c *core) sendEncoded(n *node) {
 			c.takeBack(r)
 			continue
 		}
+		if c.dropTold(r); len(r.batches) == 0 {
+			c.dropRequest(r)
+			continue
+		}
 		for _, p := range r.batches {
 			p.batch.Sender.State = batch.InFlight
 		}
@@ -173,9 +177,11 @@ func (c *core) sendEncoded(n *node) {
 
 // takeBack undoes the departure of a request that was never handed to a connection.
 func (c *core) takeBack(r *request) {
+	c.dropTold(r)
 	for _, p := range r.batches {
 		p.batch.Sender.Attempts--
-		c.backToWaiting(p)
+		p.batch.Sender.State = batch.Waiting
+		c.offRequest(p)
 	}
 	for _, p := range r.batches {
 		c.place(p.lane)
@@ -183,19 +189,39 @@ func (c *core) takeBack(r *request) {
 	c.dropRequest(r)
 }
 
-// backToWaiting returns a batch from a request to its lane, where it still stands in its place.
-func (c *core) backToWaiting(p passenger) {
-	p.batch.Sender.State = batch.Waiting
-	p.lane.inFlight--
-	p.lane.full = c.do.setReady(p.lane.part, p.lane.readySize(p.lane.inFlight)) || p.lane.full
-	c.do.release(p.batch)
+// dropTold takes batches off a request that has not been sent, whose outcome was told meanwhile: that they are not
+// written, unless an earlier attempt was. So they must not be.
+func (c *core) dropTold(r *request) {
+	kept := r.batches[:0]
+	for _, p := range r.batches {
+		if p.batch.Sender.Told {
+			c.ghostDone(p, false, nil)
+			c.place(p.lane)
+			continue
+		}
+		kept = append(kept, p)
+	}
+	clear(r.batches[len(kept):])
+	r.batches = kept
 }
 
 // newRequest returns an empty request for the node.
 func (c *core) newRequest(n *node) *request {
-	c.requests++
-	return &request{node: n}
+	last := len(c.spare) - 1
+	if last < 0 {
+		return &request{node: n}
+	}
+	r := c.spare[last]
+	c.spare = c.spare[:last]
+	r.node = n
+	return r
 }
 
-// dropRequest ends a request's life.
-func (c *core) dropRequest(*request) {}
+// dropRequest ends a request's life; another one takes over its memory.
+func (c *core) dropRequest(r *request) {
+	clear(r.batches)
+	clear(r.answers)
+	r.wires.clear()
+	*r = request{batches: r.batches[:0], answers: r.answers[:0], nodes: r.nodes[:0], wires: r.wires}
+	c.spare = append(c.spare, r)
+}

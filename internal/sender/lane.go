@@ -25,8 +25,10 @@ type lane struct {
 
 	// full is set when the boarding batch has the size that was asked for.
 	full bool
-	// urgent is the youngest batch that somebody waits for, urgentWhy the reason.
+	// urgent is the youngest batch that somebody waits for, urgentWhy the reason; urgentNow the youngest that may leave
+	// for it although something is in flight, because an answer came since.
 	urgent    uint64
+	urgentNow uint64
 	urgentWhy Reason
 	// backoffUntil holds a retry back.
 	backoffUntil time.Duration

@@ -7,9 +7,6 @@ import (
 	"github.com/omnibus-kafka/omnibus/internal/batch"
 )
 
-// recheck is when a batch is looked at again that is being compressed when its time runs out.
-const recheck = 100 * time.Millisecond
-
 // pressureBatches is how many batches leave early when a caller is blocked for memory.
 const pressureBatches = 64
 
@@ -107,11 +104,7 @@ func (c *core) expire() {
 	for b := c.open.oldest; b != nil; {
 		next := b.Sender.Next
 		if l := laneOf(b); b.Sender.Deadline <= c.now {
-			if b.Sender.State == batch.Departing {
-				b.Sender.Deadline = c.now + recheck
-			} else {
-				c.giveUp(b, timedOut(l, b))
-			}
+			c.giveUp(b, timedOut(l, b))
 		}
 		if !b.Sender.Told {
 			c.open.earliest = sooner(c.open.earliest, b.Sender.Deadline)
@@ -125,13 +118,16 @@ func (c *core) expire() {
 // place in the lane remain until the request is done.
 func (c *core) giveUp(b *batch.Batch, err error) {
 	l := laneOf(b)
-	if b.Sender.State == batch.Waiting {
+	switch b.Sender.State {
+	case batch.Waiting:
 		c.failWaiting(l, b, err, "queue")
 		c.place(l)
 		c.pumpLeader(l)
-		return
+	case batch.Departing: // its request is not sent yet and drops it
+		c.tell(l, b, batch.Outcome{Offset: -1, LogAppendTime: -1, Failure: c.failure(b, err, "queue", !b.Sender.InDoubt)})
+	default:
+		c.tell(l, b, batch.Outcome{Offset: -1, LogAppendTime: -1, Failure: c.failure(b, err, "in flight", false)})
 	}
-	c.tell(l, b, batch.Outcome{Offset: -1, LogAppendTime: -1, Failure: c.failure(b, err, "in flight", false)})
 }
 
 // timedOut is the error of a batch whose delivery timeout ran out: with what kept it.

@@ -106,7 +106,7 @@ func (s *Sender) run() {
 	for {
 		s.turn()
 		s.inbox.Park()
-		if !s.inbox.Empty() || s.pending() {
+		if !s.inbox.Empty() || len(s.partitions) > 0 || s.pending() {
 			s.inbox.Unpark()
 			continue
 		}
@@ -127,7 +127,7 @@ func (s *Sender) run() {
 // turn takes everything that happened and lets the core decide. The events go before the news: a partition is made
 // known by an event that was posted before its first record could board.
 func (s *Sender) turn() {
-	s.partitions = s.inbox.Take(s.partitions[:0])
+	s.partitions = s.inbox.Take(s.partitions)
 	s.mu.Lock()
 	s.running, s.mu.steps = s.mu.steps, s.running[:0]
 	s.mu.Unlock()
@@ -142,9 +142,15 @@ func (s *Sender) turn() {
 	}
 }
 
-// takeNews gives the core what the partitions in s.partitions have to tell.
+// takeNews gives the core what the partitions in s.partitions have to tell. One whose announcement is still among the
+// events to come waits for the next turn.
 func (s *Sender) takeNews(now time.Duration) {
-	for i, p := range s.partitions {
+	later := s.partitions[:0]
+	for _, p := range s.partitions {
+		if p.Sender == nil {
+			later = append(later, p)
+			continue
+		}
 		var signals accumulator.Signal
 		signals, s.fresh = p.TakeNews(s.fresh[:0])
 		if len(s.fresh) > 0 {
@@ -152,9 +158,9 @@ func (s *Sender) takeNews(now time.Duration) {
 		}
 		s.core.news(now, p.Sender.(*lane), signals, s.fresh)
 		clear(s.fresh)
-		s.partitions[i] = nil
 	}
-	s.partitions = s.partitions[:0]
+	clear(s.partitions[len(later):])
+	s.partitions = later
 }
 
 // post hands an event to the loop.
@@ -241,34 +247,25 @@ func (s *Sender) CloseSoon() { s.post(func(now time.Duration) { s.core.close(now
 
 // Stop ends what is still open with err, closes all connections and returns when no goroutine of the sender is left.
 func (s *Sender) Stop(err error) {
+	aborted := make(chan struct{})
 	s.post(func(now time.Duration) {
 		s.partitions = s.inbox.Take(s.partitions)
 		s.takeNews(now)
 		s.core.abort(now, err)
+		s.cancel() // from here on nothing is dialed
 		for _, n := range s.core.nodes {
-			if n.conn != nil {
-				n.conn.Close(nil)
-			}
+			s.disconnect(n, nil)
 		}
-		s.cancel()
+		close(aborted)
 	})
-	s.post(func(time.Duration) {}) // the loop turns until connections and helpers have reported
-	s.awaitQuiet()
+	<-aborted
+	s.helpers.Wait() // the loop turns on meanwhile: connections and helpers report to it
+	s.workers.stop()
 	s.mu.Lock()
 	s.mu.stopped = true
 	s.mu.Unlock()
 	s.inbox.Wake()
-	s.post(func(time.Duration) {})
 	<-s.done
-}
-
-// awaitQuiet waits until every connection and helper of the sender has ended.
-func (s *Sender) awaitQuiet() {
-	began := make(chan struct{})
-	s.post(func(time.Duration) { close(began) })
-	<-began
-	s.helpers.Wait()
-	s.workers.stop()
 }
 
 // Stats is what the sender counts.

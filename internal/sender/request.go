@@ -14,6 +14,12 @@ type wireScratch struct {
 	partitions []wire.ProducePartition
 }
 
+// clear lets go of what the scratch refers to.
+func (s *wireScratch) clear() {
+	clear(s.topics)
+	clear(s.partitions)
+}
+
 // layOut fills r.Wire from r.batches, which it brings into the order of the wire: the partitions of a topic stand
 // together.
 func (r *request) layOut(timeoutMillis int32) {

@@ -6,9 +6,11 @@ package cli
 import (
 	"io"
 	"log/slog"
+	"sync"
 )
 
-// IO is where a command reads and writes. Out carries data and nothing else; everything said to people goes to Err.
+// IO is where a command reads and writes. Out carries data and nothing else; everything said to people goes to Err, which
+// loggers and callbacks write to as well, so it must be safe for use by several goroutines (see Serialized).
 type IO struct {
 	In  io.Reader
 	Out io.Writer
@@ -36,4 +38,19 @@ func (f *Factory) Logger() *slog.Logger {
 			return a
 		},
 	}))
+}
+
+// Serialized returns a writer that lets one Write through at a time, so that lines of several goroutines do not mix.
+func Serialized(w io.Writer) io.Writer { return &serialized{w: w} }
+
+type serialized struct {
+	mu sync.Mutex // held over the Write, which is the point of it
+	w  io.Writer
+}
+
+// Write passes p on.
+func (s *serialized) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.w.Write(p)
 }

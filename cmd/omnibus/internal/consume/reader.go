@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/omnibus-kafka/omnibus"
@@ -18,6 +19,8 @@ import (
 const (
 	// lookupTimeout bounds finding the cluster and the topic's offsets.
 	lookupTimeout = 30 * time.Second
+	// stallTimeout is how long --exit-at-end waits for the next record that it knows to be there.
+	stallTimeout = 30 * time.Second
 	// outputBytes is how much is gathered before it is written, while more records are at hand.
 	outputBytes = 256 << 10
 )
@@ -96,13 +99,13 @@ func listOffsets(ctx context.Context, list func(context.Context, ...string) (kad
 		if cause := context.Cause(ctx); cause != nil {
 			return nil, cause
 		}
+		if errors.Is(err, kerr.UnknownTopicOrPartition) {
+			err = errors.New("the topic does not exist")
+		}
 		return nil, err
 	}
 	offsets := make(map[int32]int64)
 	listed.Each(func(o kadm.ListedOffset) { offsets[o.Partition] = o.Offset })
-	if len(offsets) == 0 {
-		return nil, fmt.Errorf("the topic %q does not exist", topic)
-	}
 	return offsets, nil
 }
 
@@ -122,11 +125,8 @@ func (r *reader) copy(ctx context.Context, out io.Writer) error {
 func (r *reader) print(ctx context.Context, out *bufio.Writer) error {
 	printed := int64(0)
 	for r.pending == nil || len(r.pending) > 0 {
-		fetches := r.client.PollFetches(ctx)
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := fetches.Err(); err != nil {
+		fetches, err := r.poll(ctx)
+		if err != nil {
 			return err
 		}
 		for records := fetches.RecordIter(); !records.Done(); {
@@ -146,6 +146,21 @@ func (r *reader) print(ctx context.Context, out *bufio.Writer) error {
 		}
 	}
 	return nil
+}
+
+// poll waits for more records. Whoever asked to exit at the end does not wait for ever for a cluster that went away.
+func (r *reader) poll(ctx context.Context) (kgo.Fetches, error) {
+	if r.pending != nil {
+		stalled := fmt.Errorf("no record came for %v, and %d partitions have more", stallTimeout, len(r.pending))
+		bounded, cancel := context.WithTimeoutCause(ctx, stallTimeout, stalled)
+		defer cancel()
+		ctx = bounded
+	}
+	fetches := r.client.PollFetches(ctx)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return fetches, fetches.Err()
 }
 
 // wants reports whether the record is to be printed, and notes which partitions have reached their end.

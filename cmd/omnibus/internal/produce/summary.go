@@ -20,7 +20,7 @@ type Summary struct {
 	Acked      uint64 `json:"acked"`
 	NotWritten uint64 `json:"not_written"`
 	Unknown    uint64 `json:"unknown"`
-	// Retries counts requests that were sent again.
+	// Retries counts the records of attempts after the first.
 	Retries uint64 `json:"retries"`
 	// Bytes counts keys and values of the records handed over, before compression.
 	Bytes uint64 `json:"bytes"`
