@@ -65,13 +65,17 @@ var countLimits = []limit[int]{
 	{"ReceiveBufferBytes", "receive.buffer.bytes", func(c *Config) *int { return &c.ReceiveBufferBytes }, 32 << 10, 1, math.MaxInt32, None, "the operating system's size"},
 }
 
-var bufferLimit = limit[int64]{"BufferBytes", "buffer.memory", func(c *Config) *int64 { return &c.BufferBytes }, 32 << 20, 1, math.MaxInt64, 0, ""}
+var byteLimits = []limit[int64]{
+	{"BufferBytes", "buffer.memory", func(c *Config) *int64 { return &c.BufferBytes }, 32 << 20, 1, math.MaxInt64, 0, ""},
+}
 
 func durationLimit(javaName string) *limit[time.Duration] {
 	return limitNamed(durationLimits, javaName)
 }
 
 func countLimit(javaName string) *limit[int] { return limitNamed(countLimits, javaName) }
+
+func byteLimit(javaName string) *limit[int64] { return limitNamed(byteLimits, javaName) }
 
 // limitNamed panics for a name that is not in the table: names are constants, and a test asks for each.
 func limitNamed[T int | int64 | time.Duration](limits []limit[T], javaName string) *limit[T] {
@@ -115,7 +119,7 @@ func resolve(c Config) (*settings, []Note) {
 	s := &settings{Config: c}
 	fill(&s.Config, durationLimits)
 	fill(&s.Config, countLimits)
-	s.BufferBytes = bufferLimit.resolve(c.BufferBytes)
+	fill(&s.Config, byteLimits)
 	if s.ClientID == "" {
 		s.ClientID = defaultClientID
 	}

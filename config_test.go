@@ -292,11 +292,16 @@ func TestEveryNumbersDocTellsTheDefaultThatHolds(t *testing.T) {
 			wantDefault(l.field, fmt.Sprint(l.def))
 		}
 	}
-	wantDefault(bufferLimit.field, fmt.Sprint(bufferLimit.def))
+	for _, l := range byteLimits {
+		wantDefault(l.field, fmt.Sprint(l.def))
+	}
 }
 
 func TestEveryNumberOfConfigHasALimit(t *testing.T) {
-	limited := map[string]bool{bufferLimit.field: true}
+	limited := make(map[string]bool)
+	for _, l := range byteLimits {
+		limited[l.field] = true
+	}
 	for _, l := range durationLimits {
 		limited[l.field] = true
 	}

@@ -41,6 +41,7 @@ var (
 // whether the broker may have it. Every error that a callback, Delivery.Wait, Send, SendAll or Config.OnFailure
 // receives for a record is a *RecordError.
 type RecordError struct {
+	// Topic is the record's topic, as the caller or an interceptor named it.
 	Topic string
 	// Partition is the record's partition, or -1 if none had been chosen yet.
 	Partition int32

@@ -19,6 +19,8 @@ type Interceptor interface {
 
 // Outgoing is a record on its way through the interceptors, before serialization.
 type Outgoing struct {
+	// Topic, Partition, Timestamp and Headers are those of Record, and may be changed. The slice of Headers is the
+	// caller's: append to a copy of it.
 	Topic     string
 	Partition Partition
 	Timestamp time.Time
@@ -26,5 +28,6 @@ type Outgoing struct {
 	// Key and Value are what the caller handed in: []byte for the producer's own methods, K and V for a
 	// TopicProducer[K, V]. An interceptor may replace them by values of the same type.
 	Key, Value any
-	Tag        uint64
+	// Tag is Record.Tag. A change of it reaches the Ack and the error.
+	Tag uint64
 }

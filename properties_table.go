@@ -44,7 +44,7 @@ var javaKeys = []javaKey{
 	countKey("batch.size"),
 	noEffect("bootstrap.resolve.timeout.ms", "LONG", "0", "Open resolves no names: each attempt to connect does, within socket.connection.setup.timeout.ms"),
 	{name: "bootstrap.servers", field: "Brokers", typ: "LIST", def: "(required)", set: setBrokers, get: func(s *settings) string { return strings.Join(s.Brokers, ",") }},
-	numberKey("LONG", &bufferLimit, 1),
+	numberKey("LONG", byteLimit("buffer.memory"), 1),
 	noEffect("buffer.memory.allocation.strategy", "STRING", "full", "buffers of 1, 4, 16 and 64 KiB are taken as a batch grows, whatever the strategy"),
 	enumKey("client.dns.lookup", "DNSLookup", dnsNames, func(c *Config) textEnum { return &c.DNSLookup }),
 	textKey("client.id", "ClientID", func(c *Config) *string { return &c.ClientID }),

@@ -24,7 +24,9 @@ type Record struct {
 
 // Header is one name and value beside a record's key and value.
 type Header struct {
-	Key   string
+	// Key is the header's name. It may be empty, and several headers may have the same.
+	Key string
+	// Value is its bytes. nil is Kafka's null and differs from an empty value.
 	Value []byte
 }
 
@@ -44,6 +46,7 @@ func (p Partition) Explicit() (n int32, ok bool) { return p.plusOne - 1, p.plusO
 
 // Ack is a broker's word that a record is in the log.
 type Ack struct {
+	// Topic and Partition are where the record is.
 	Topic     string
 	Partition int32
 	// Offset is the record's place in the partition. It is -1 where nobody can know it (acks=0, or a record known to

@@ -183,6 +183,7 @@ func (p *Producer) metadataChanged(_, next *metadata.Cluster, changed []string) 
 
 // PartitionInfo is what the cluster says of one partition.
 type PartitionInfo struct {
+	// Partition is its number, from 0.
 	Partition int32
 	// Leader is the broker that takes its records, -1 while there is none.
 	Leader int32

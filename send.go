@@ -55,6 +55,7 @@ func (p *Producer) TryEnqueue(ctx context.Context, r Record) (Delivery, error) {
 
 // Result is the outcome of one record of SendAll.
 type Result struct {
+	// Ack is the broker's word, the zero value if Err is not nil.
 	Ack Ack
 	// Err is nil for an acknowledged record, else a *RecordError, or a *PendingError if ctx ended first.
 	Err error

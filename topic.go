@@ -22,6 +22,7 @@ type TopicProducer[K, V any] struct {
 
 // TopicRecord is a record with a typed key and value.
 type TopicRecord[K, V any] struct {
+	// Key and Value are what the topic's serializers turn into bytes.
 	Key   K
 	Value V
 	// Tombstone sends a null value, which deletes the key from a compacted topic; Value is then not looked at.

@@ -23,6 +23,8 @@ type Trace struct {
 
 // BatchLeave says what left and why.
 type BatchLeave struct {
+	// Topic and Partition are where the batch goes, Records how many it has, and Bytes its size with its header, before
+	// compression unless it was compressed for an earlier attempt.
 	Topic     string
 	Partition int32
 	Records   int
@@ -37,11 +39,13 @@ type BatchLeave struct {
 
 // BatchOutcome says what became of a batch.
 type BatchOutcome struct {
+	// Topic and Partition are the batch's, Records how many it has.
 	Topic     string
 	Partition int32
 	Records   int
 	// Offset is the first record's offset, -1 where it is not known.
-	Offset   int64
+	Offset int64
+	// Attempts counts the requests that carried the batch.
 	Attempts int
 	// Age is the time since the batch's first record.
 	Age time.Duration
@@ -51,10 +55,15 @@ type BatchOutcome struct {
 
 // RequestOutcome says what became of a Produce request.
 type RequestOutcome struct {
-	Broker   int32
-	Batches  int
-	Bytes    int
-	Latency  time.Duration
+	// Broker is the broker's id, Batches how many batches the request carried, Bytes the sum of their sizes as they
+	// boarded it.
+	Broker  int32
+	Batches int
+	Bytes   int
+	// Latency is the time from the last byte written to the answer; 0 if none came, or none was asked for (acks=0).
+	Latency time.Duration
+	// Throttle is how long the broker asked to be left alone; 0 for not at all.
 	Throttle time.Duration
-	Err      error
+	// Err is nil for an answered request, whatever the answer said of each batch; else why no answer will come.
+	Err error
 }

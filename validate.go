@@ -58,7 +58,7 @@ func check(asked *Config, s *settings) error {
 	k := &checker{asked: asked, s: s, bad: map[string]bool{}}
 	checkLimits(k, durationLimits)
 	checkLimits(k, countLimits)
-	checkLimits(k, []limit[int64]{bufferLimit})
+	checkLimits(k, byteLimits)
 	k.enums()
 	k.brokers()
 	k.sizes()

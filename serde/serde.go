@@ -63,7 +63,9 @@ type Meta struct {
 // Header is one name and value beside a record's key and value. Its shape is that of omnibus.Header, into which it
 // can be converted.
 type Header struct {
-	Key   string
+	// Key is the header's name. It may be empty, and names may repeat.
+	Key string
+	// Value is its bytes; nil is Kafka's null.
 	Value []byte
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/cli"
+	"github.com/omnibus-kafka/omnibus/embedded"
 )
 
 // asCommandVariable makes this test binary the command itself.
@@ -116,7 +117,12 @@ func TestWhatTheSummaryCallsAckedSurvivesKill9(t *testing.T) {
 }
 
 func TestAnInterruptIsAnsweredByTheSummaryAndExit130(t *testing.T) {
-	cmd := command(t, "produce", "orders", "--embedded", "--data", t.TempDir(), "--summary", "json")
+	broker, err := embedded.Open(embedded.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer broker.Close()
+	cmd := command(t, "produce", "orders", "-b", broker.Addr(), "--summary", "json")
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -128,11 +134,7 @@ func TestAnInterruptIsAnsweredByTheSummaryAndExit130(t *testing.T) {
 		t.Fatal(err)
 	}
 	fmt.Fprint(stdin, "one\ntwo\nunfinished")
-	// Reading through the broker of that process shows that its lines have arrived.
-	dir := cmd.Args[len(cmd.Args)-3]
-	if code, out, text := execute(t, "", "consume", "orders", "--embedded", "--data", dir, "--from-beginning", "--max", "2"); code != cli.ExitOK {
-		t.Fatalf("consume: code %d\n%s\n%s", code, out, text)
-	}
+	waitForTwoRecords(t, broker.Addr())
 	cmd.Process.Signal(syscall.SIGINT)
 	cmd.Wait()
 	if code := cmd.ProcessState.ExitCode(); code != cli.ExitInterrupted {
@@ -142,6 +144,18 @@ func TestAnInterruptIsAnsweredByTheSummaryAndExit130(t *testing.T) {
 	if err := json.Unmarshal(stdout.Bytes(), &summary); err != nil || summary.Acked != 2 || summary.Read != 2 {
 		t.Errorf("summary %q (%v), want two read and acked", &stdout, err)
 	}
+}
+
+// waitForTwoRecords returns once the topic "orders" holds two records; it may have to come into being first.
+func waitForTwoRecords(t *testing.T, addr string) {
+	t.Helper()
+	for began := time.Now(); time.Since(began) < testTimeout; {
+		_, stdout, _ := execute(t, "", "consume", "orders", "-b", addr, "--from-beginning", "--exit-at-end")
+		if strings.Count(stdout, "\n") == 2 {
+			return
+		}
+	}
+	t.Fatal("two records did not arrive in time")
 }
 
 func TestASecondInterruptEndsAtOnce(t *testing.T) {

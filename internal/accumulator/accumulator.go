@@ -7,7 +7,6 @@ import (
 	"github.com/omnibus-kafka/omnibus/internal/batch"
 	"github.com/omnibus-kafka/omnibus/internal/bufferpool"
 	"github.com/omnibus-kafka/omnibus/internal/dispatch"
-	"github.com/omnibus-kafka/omnibus/internal/wire"
 )
 
 // How many finished batches are kept for another life. A batch that carried callbacks keeps the memory of its seats,
@@ -86,7 +85,6 @@ func (a *Accumulator) newPartition(t *Topic, number int32, leaderless *Leader) *
 	p.hurry = p.Hurry
 	p.leader.Store(leaderless)
 	p.mu.readyBytes = t.Settings.BatchBytes
-	p.mu.classBytes = wire.BatchHeaderLen
 	return p
 }
 

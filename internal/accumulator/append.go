@@ -204,13 +204,26 @@ func (p *Partition) makeWayLocked(w *appending) (closed bool, spare *bufferpool.
 	return true, p.closeLocked()
 }
 
-// lackLocked is what the partition lacks to take the record: a first slab as large as the last batches were, then as
-// much again as the batch already has.
+// lackLocked is what the partition lacks to take the record: a first slab of at least half of what the last batches were,
+// then as much again as the batch already has, but not much more than it takes to be full.
 func (p *Partition) lackLocked(w *appending) want {
-	if p.mu.open == nil {
-		return want{w.sizeMax, bufferpool.ClassFor(p.mu.classBytes)}
+	b := p.mu.open
+	if b == nil {
+		return want{w.sizeMax, bufferpool.ClassFor(p.mu.usualBytes / 2)}
 	}
-	return want{p.mu.open.Missing(w.sizeMax), bufferpool.ClassFor(p.mu.open.Bytes())}
+	lack := b.Missing(w.sizeMax)
+	if lack <= 0 {
+		return want{}
+	}
+	if lack = b.MissingExactly(w.entry); lack <= 0 {
+		return want{}
+	}
+	bytes := b.Bytes()
+	more := bytes
+	if rest := p.mu.readyBytes - bytes; rest > 0 {
+		more = min(bytes, max(rest, lack))
+	}
+	return want{lack, bufferpool.ClassFor(more)}
 }
 
 // boardLocked lets the record board the open batch, or a new one, with the room that was taken if it lacks any.
@@ -222,7 +235,7 @@ func (p *Partition) boardLocked(w *appending) (Place, Signal) {
 		p.openLocked(b, w.accumulator.Clock.Now())
 		signals |= SignalFresh
 	}
-	if w.chain != nil && b.Missing(w.sizeMax) > 0 {
+	if w.chain != nil && b.MissingExactly(w.entry) > 0 {
 		b.AddSlabs(w.chain)
 		w.chain = nil
 	}

@@ -43,7 +43,7 @@ type Partition struct {
 		open       *batch.Batch   // the boarding batch
 		fresh      []*batch.Batch // not announced to the sender yet
 		readyBytes int            // size at which the sender wants to hear of the boarding batch
-		classBytes int            // what the last batches needed: the size of the first slab
+		usualBytes int            // what the last batches took, which tells the size of the first slab
 		accepted   int64          // records that boarded
 	}
 	inbox *Inbox
@@ -144,7 +144,7 @@ func (p *Partition) TakeNews(dst []*batch.Batch) (Signal, []*batch.Batch) {
 func (p *Partition) closeLocked() (spare *bufferpool.Slab) {
 	b := p.mu.open
 	p.mu.open = nil
-	p.mu.classBytes = (p.mu.classBytes + b.Bytes()) / 2
+	p.mu.usualBytes = (p.mu.usualBytes + b.Bytes()) / 2
 	return b.Close()
 }
 

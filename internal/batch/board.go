@@ -25,6 +25,16 @@ func (e *Entry) SizeMax() int {
 // means it fits. The caller holds the partition's lock.
 func (b *Batch) Missing(sizeMax int) int { return sizeMax - b.building.roomBytes }
 
+// MissingExactly is Missing for the entry as it would sit in the batch now.
+func (b *Batch) MissingExactly(e *Entry) int {
+	e.Record.TimestampDelta, e.Record.OffsetDelta = 0, b.building.count
+	if b.building.count > 0 {
+		e.Record.TimestampDelta = e.Timestamp - b.building.baseTimestamp
+	}
+	_, total := e.Record.Size()
+	return total - b.building.roomBytes
+}
+
 // AddSlabs appends a chain of empty slabs. The caller holds the partition's lock.
 func (b *Batch) AddSlabs(chain *bufferpool.Slab) {
 	if b.body.head == nil {

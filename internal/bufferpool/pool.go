@@ -222,6 +222,7 @@ func (p *Pool) Put(chain *Slab) {
 		chain = s.Next
 		a := s.account
 		if a == nil {
+			// invariant: a batch hands its slabs out once (Batch.TakeSlabs), to whoever dropped the last reference.
 			panic(returnedTwice)
 		}
 		p.chargeLocked(a, -p.uncutLocked(s))

@@ -50,6 +50,8 @@ func (p *Pool) cutLocked(a *Account, pl plan) *Slab {
 		count[c-1] += 4 * count[c]
 	}
 	if count[Class1K] > 0 {
+		// invariant: what the accounts were charged and what the arenas gave out have the same sum, and any free KiB
+		// serves any request.
 		panic("bufferpool: memory is counted as free but is not there")
 	}
 	return first
@@ -93,6 +95,7 @@ func (s *Slab) memory() []byte {
 // poison overwrites s before it is returned.
 func (s *Slab) poison() {
 	if s.account == nil {
+		// invariant: a batch hands its slabs out once; only a poisoned pool, in a test, looks here.
 		panic(returnedTwice)
 	}
 	memory := s.memory()
@@ -106,6 +109,7 @@ func (s *Slab) poison() {
 func (s *Slab) checkPoison() {
 	memory := s.memory()
 	if bytes.Count(memory, []byte{poisonByte})+bytes.Count(memory, []byte{0}) != len(memory) {
+		// invariant: nobody keeps a slab that was returned; only a poisoned pool, in a test, looks here.
 		panic(writtenAfterReturn)
 	}
 }

@@ -15,7 +15,7 @@ import (
 // a Record is.
 func mayImport() map[string][]string {
 	return map[string][]string{
-		".":     {"internal/..."},
+		".":     {"internal/...", "serde"},
 		"serde": {},
 
 		"internal/partitioner":      {},

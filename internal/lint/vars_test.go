@@ -10,7 +10,8 @@ import (
 
 // TestPackageVariables checks that no package has state: two producers in one process share nothing, and no test sees
 // what another left behind. What may stand at package level is made once and never written: an error, a compiled
-// expression, an embedded file, an array, slice or map written out, and `var _ I = …`.
+// expression, an embedded file, an array, slice or map written out, an error of a package of this repository under a name
+// that users see (pkg.ErrX), and `var _ I = …`.
 func TestPackageVariables(t *testing.T) { holds(t, packageState) }
 
 // constructors are the functions whose result may be kept at package level, because nothing can change it.
@@ -83,6 +84,9 @@ func constant(value ast.Expr, imports map[string]string, types map[string]ast.Ex
 		return ok && slices.Contains(constructors(), imports[pkg.Name]+"."+f.Sel.Name)
 	case *ast.CompositeLit:
 		return table(v.Type, imports, types)
+	case *ast.SelectorExpr:
+		pkg, ok := v.X.(*ast.Ident)
+		return ok && strings.HasPrefix(imports[pkg.Name], modulePath+"/") && strings.HasPrefix(v.Sel.Name, "Err")
 	}
 	return false
 }
@@ -198,6 +202,9 @@ func TestPackageVariableRuleCanFail(t *testing.T) {
 		{name: "embedded", code: "import _ \"embed\"\n//go:embed x.txt\nvar x string"},
 		{name: "interface check", code: "var _ error = (*t)(nil)"},
 		{name: "shadow", code: "var a = []int{1}\nfunc f() { a := 1; a++; g(&a) }\nfunc h(a []int) { a[0] = 1 }"},
+		{name: "our error", code: "import \"" + modulePath + "/internal/y\"\nvar ErrA = y.ErrA"},
+		{name: "our variable", code: "import \"" + modulePath + "/internal/y\"\nvar a = y.B", want: "package-level variable a"},
+		{name: "another's error", code: "import \"example.com/y\"\nvar ErrA = y.ErrA", want: "package-level variable ErrA"},
 		{name: "number", code: "var a = 1", want: "package-level variable a"},
 		{name: "no value", code: "var a [4]int", want: "package-level variable a"},
 		{name: "call", code: "var a = f()", want: "package-level variable a"},
