@@ -21,13 +21,13 @@ type failureCounters struct {
 func (p *Producer) tell(part *accumulator.Partition, b *batch.Batch, o batch.Outcome) {
 	b.Resolve(0, b.Count(), o)
 	if b.Callbacks() == 0 && (o.Failure == nil || p.settings.OnFailure == nil) {
-		p.accumulator.ReleaseBatch(b)
+		p.pipeline.Accumulator.ReleaseBatch(b)
 		return
 	}
 	if o.Failure == nil {
-		p.accumulator.ReleaseSlabs(b) // nobody reads an acknowledged record again
+		p.pipeline.Accumulator.ReleaseSlabs(b) // nobody reads an acknowledged record again
 	}
-	p.callbacks.Submit(&part.Lane, &telling{producer: p, part: part, batch: b, outcome: o})
+	p.pipeline.Callbacks.Submit(&part.Lane, &telling{producer: p, part: part, batch: b, outcome: o})
 }
 
 // telling is the job of running a batch's callbacks.
@@ -52,9 +52,9 @@ func (t *telling) Run() {
 	}
 	t.run(last)
 	if n := t.batch.Callbacks(); n > 0 {
-		t.producer.callbacks.Release(&t.part.Lane, n)
+		t.producer.pipeline.Callbacks.Release(&t.part.Lane, n)
 	}
-	t.producer.accumulator.ReleaseBatch(t.batch)
+	t.producer.pipeline.Accumulator.ReleaseBatch(t.batch)
 }
 
 // run calls the callbacks from t.next on.
@@ -174,7 +174,7 @@ func (t *telling) record(at int, tag uint64) (Record, bool) {
 // panicked logs and counts a panic of the application's code.
 func (p *Producer) panicked(value any, stack []byte) {
 	p.failures.panics.Add(1)
-	p.log.panicked(value, stack)
+	p.log.Error("application code panicked; the producer goes on", "panic", value, "stack", string(stack))
 }
 
 // guard calls a function of the application and survives its panic.

@@ -12,6 +12,7 @@ import (
 	"github.com/omnibus-kafka/omnibus/internal/dispatch"
 	"github.com/omnibus-kafka/omnibus/internal/metadata"
 	"github.com/omnibus-kafka/omnibus/internal/partitioner"
+	"github.com/omnibus-kafka/omnibus/internal/pipeline"
 	"github.com/omnibus-kafka/omnibus/internal/wire"
 )
 
@@ -100,7 +101,7 @@ func (p *Producer) board(ctx context.Context, r *Record, callback func(Ack, erro
 
 // append finds the record's partition and boards it. where names the stage in which it failed.
 func (p *Producer) append(ctx context.Context, r *Record, how *accumulator.Boarding) (place accumulator.Place, where string, err error) {
-	if p.closing.Load() {
+	if p.pipeline.Closing() {
 		return place, "closed", ErrClosed
 	}
 	way, left, err := p.route(ctx, r.Topic, how.Wait)
@@ -118,10 +119,10 @@ func (p *Producer) append(ctx context.Context, r *Record, how *accumulator.Board
 		entry.Record.HeaderCount = int32(len(r.Headers))
 		entry.Record.Headers = appendHeaders(space[:0], r.Headers)
 	}
-	if size := entry.SizeMax(); size > way.sizeMax {
-		return place, "size check", fmt.Errorf("%w: it takes up to %d bytes, and %d is the most that max.request.size and buffer.memory allow", ErrRecordTooLarge, size, way.sizeMax)
+	if size := entry.SizeMax(); size > way.SizeMax {
+		return place, "size check", fmt.Errorf("%w: it takes up to %d bytes, and %d is the most that max.request.size and buffer.memory allow", ErrRecordTooLarge, size, way.SizeMax)
 	}
-	place, err = p.accumulator.Append(ctx, way.topic, &entry, how)
+	place, err = p.pipeline.Accumulator.Append(ctx, way.Topic, &entry, how)
 	return place, "buffer", err
 }
 
@@ -139,14 +140,34 @@ func appendHeaders(dst []byte, headers []Header) []byte {
 // timestamp is the record's own time, or now, in milliseconds.
 func (p *Producer) timestamp(r *Record) int64 {
 	if r.Timestamp.IsZero() {
-		return p.accumulator.Clock.Millis()
+		return p.pipeline.Accumulator.Clock.Millis()
 	}
 	return r.Timestamp.UnixMilli()
 }
 
+// route returns the way to a topic, and what its metadata left of the wait.
+func (p *Producer) route(ctx context.Context, topic string, wait time.Duration) (*pipeline.Route, time.Duration, error) {
+	if r, ok := p.pipeline.Known(topic); ok {
+		return r, wait, nil
+	}
+	if fault := topicNameFault(topic); fault != "" {
+		return nil, 0, errors.Join(ErrInvalidRecord, errors.New(fault))
+	}
+	r, left, err := p.pipeline.Route(ctx, topic, wait)
+	return r, left, p.closedOr(err)
+}
+
+// closedOr is ErrClosed if the producer is closing, which explains any failure, else err.
+func (p *Producer) closedOr(err error) error {
+	if err != nil && p.pipeline.Closing() {
+		return ErrClosed
+	}
+	return err
+}
+
 // choose sets how.Partition, or how.Sticky for a record that may go anywhere.
-func (p *Producer) choose(ctx context.Context, way *route, r *Record, how *accumulator.Boarding) error {
-	partitions := way.topic.Partitions()
+func (p *Producer) choose(ctx context.Context, way *pipeline.Route, r *Record, how *accumulator.Boarding) error {
+	partitions := way.Topic.Partitions()
 	if n, explicit := r.Partition.Explicit(); explicit {
 		return p.chooseExplicit(ctx, way, n, how)
 	}
@@ -163,22 +184,18 @@ func (p *Producer) choose(ctx context.Context, way *route, r *Record, how *accum
 
 // chooseExplicit takes the partition that the record names. One that does not exist may be about to: metadata is asked
 // for it once more.
-func (p *Producer) chooseExplicit(ctx context.Context, way *route, n int32, how *accumulator.Boarding) error {
+func (p *Producer) chooseExplicit(ctx context.Context, way *pipeline.Route, n int32, how *accumulator.Boarding) error {
 	if n < 0 {
 		return fmt.Errorf("%w: partition %d is negative; leave Record.Partition zero to let the partitioner decide", ErrInvalidRecord, n)
 	}
-	if int(n) >= len(way.topic.Partitions()) {
+	if int(n) >= len(way.Topic.Partitions()) {
 		bounded, cancel := context.WithTimeout(ctx, min(how.Wait, growthWait))
 		defer cancel()
-		known, err := p.metadata.Wait(bounded, way.topic.Name, n)
-		if err != nil {
+		if err := p.pipeline.Grow(bounded, way, n); err != nil {
 			return errors.Join(ErrInvalidRecord, err)
 		}
-		p.mu.Lock()
-		p.followLocked(way, known, p.metadata.Cluster())
-		p.mu.Unlock()
 	}
-	how.Partition = way.topic.Partitions()[n]
+	how.Partition = way.Topic.Partitions()[n]
 	return nil
 }
 
@@ -187,8 +204,8 @@ func (p *Producer) chooseExplicit(ctx context.Context, way *route, n int32, how 
 const growthWait = 3 * time.Second
 
 // chooseCustom asks the configured partitioner.
-func (p *Producer) chooseCustom(way *route, r *Record, how *accumulator.Boarding) error {
-	partitions := way.topic.Partitions()
+func (p *Producer) chooseCustom(way *pipeline.Route, r *Record, how *accumulator.Boarding) error {
+	partitions := way.Topic.Partitions()
 	if s, ok := p.settings.Partitioner.(scheme); ok {
 		n, keyed := s.hash.Partition(r.Key, int32(len(partitions)))
 		if how.Sticky = !keyed; keyed {
@@ -208,9 +225,9 @@ func (p *Producer) chooseCustom(way *route, r *Record, how *accumulator.Boarding
 }
 
 // askPartitioner calls the application's partitioner, whose panic is the record's error.
-func (p *Producer) askPartitioner(way *route, r *Record) (n int32, err error) {
+func (p *Producer) askPartitioner(way *pipeline.Route, r *Record) (n int32, err error) {
 	defer p.recovered("Config.Partitioner", &err)
-	return p.settings.Partitioner.Partition(r.Topic, r.Key, r.Value, Partitions{way.topic})
+	return p.settings.Partitioner.Partition(r.Topic, r.Key, r.Value, Partitions{way.Topic})
 }
 
 // refused is the error of a record that was not accepted: always proof that it is not in the log.
@@ -227,6 +244,8 @@ func (p *Producer) refused(r *Record, how *accumulator.Boarding, where string, e
 func (p *Producer) explain(err error, how *accumulator.Boarding) error {
 	var timeout *bufferpool.TimeoutError
 	switch {
+	case errors.Is(err, pipeline.ErrPending):
+		return ErrMetadataPending
 	case errors.Is(err, accumulator.ErrFull):
 		return ErrBufferFull
 	case errors.As(err, &timeout):

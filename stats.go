@@ -10,6 +10,17 @@ import (
 // Stats is what the producer counted since Open, stage by stage. Counters only grow; the rest is as of now. Taking it
 // costs a lock for each partition in use, so once a second is fine and once a record is not.
 type Stats struct {
+	RecordStats
+	RequestStats
+	BufferStats
+	TimeStats
+	CallbackStats
+	NetworkStats
+	MetadataStats
+}
+
+// RecordStats count records and the batches that they left with.
+type RecordStats struct {
 	// Accepted counts records that Enqueue took; Refused those it did not. Accepted is the sum of Acked, NotWritten,
 	// Unknown and Pending, up to records that changed places while the numbers were read.
 	Accepted, Refused int64
@@ -26,13 +37,19 @@ type Stats struct {
 	RecordsBytes, WireBytes int64
 	// CompressionRatio is the size of compressed batches divided by their size before; 1 without compression.
 	CompressionRatio float64
+}
 
+// RequestStats count Produce requests.
+type RequestStats struct {
 	// Requests counts answered Produce requests, RequestsLost those whose answer never came, RequestsInFlight those on
 	// their way now.
 	Requests, RequestsLost, RequestsInFlight int64
 	// Throttled is the sum of the times for which brokers asked to be left alone.
 	Throttled time.Duration
+}
 
+// BufferStats are the state of the buffer (Config.BufferBytes) and of those who wait for room in it.
+type BufferStats struct {
 	// BufferBytes is buffer.memory, BufferUsedBytes what records take of it, BufferHeldBytes the memory that the pool
 	// keeps.
 	BufferBytes, BufferUsedBytes, BufferHeldBytes int64
@@ -42,20 +59,32 @@ type Stats struct {
 	Blocks          int64
 	BlockedTime     time.Duration
 	BufferExhausted int64
+}
 
+// TimeStats are where the time goes.
+type TimeStats struct {
 	// Boarding is the time from a batch's first record to its departure, RequestLatency from a request's last written
 	// byte to its answer, AckLatency from a batch's first record to its acknowledgement.
 	Boarding, RequestLatency, AckLatency Distribution
 	// BatchRecords is the number of records in a batch, as if it were in nanoseconds.
 	BatchRecords Distribution
+}
 
+// CallbackStats count what runs of the application's code.
+type CallbackStats struct {
 	// CallbacksPending counts records whose callback has yet to run, CallbacksHeld callbacks that took over 10 ms,
 	// Panics the panics of the application's code.
 	CallbacksPending, CallbacksHeld, Panics int64
+}
 
+// NetworkStats count what went over the connections, those for metadata included.
+type NetworkStats struct {
 	// BytesOut and BytesIn count what went through the connections, ConnectionsOpened and ConnectionsClosed these.
 	BytesOut, BytesIn, ConnectionsOpened, ConnectionsClosed int64
+}
 
+// MetadataStats are how what is known of the cluster came about.
+type MetadataStats struct {
 	// MetadataAge is the age of what is known of the cluster, -1 before anything is. MetadataRefreshes and
 	// MetadataFailures count requests for it, LeaderChanges and PartitionsAdded what they brought, Rebootstraps the
 	// returns to Config.Brokers.
@@ -89,23 +118,12 @@ func (d *Distribution) Mean() time.Duration {
 // Stats returns what the producer counted so far.
 func (p *Producer) Stats() Stats {
 	var s Stats
-	s.fromRoutes(p)
-	s.fromSender(p.sender.Stats())
+	s.Accepted = p.pipeline.Accepted()
+	s.fromSender(p.pipeline.Sender.Stats())
 	s.Pending = max(s.Accepted-s.Acked-s.NotWritten-s.Unknown, 0)
 	s.fromPool(p)
 	s.fromRest(p)
 	return s
-}
-
-func (s *Stats) fromRoutes(p *Producer) {
-	p.routes.Range(func(_, r any) bool {
-		for _, partition := range r.(*route).topic.Partitions() {
-			s.Accepted += partition.Accepted()
-		}
-		return true
-	})
-	s.Refused = p.failures.refused.Load()
-	s.Panics = p.failures.panics.Load()
 }
 
 func (s *Stats) fromSender(from *sender.Stats) {
@@ -132,19 +150,20 @@ func (s *Stats) fromSender(from *sender.Stats) {
 }
 
 func (s *Stats) fromPool(p *Producer) {
-	pool := p.pool.Stats()
+	pool := p.pipeline.Pool()
 	s.BufferBytes, s.BufferUsedBytes, s.BufferHeldBytes = pool.Total, pool.Used, pool.Held
 	s.Blocked, s.Blocks, s.BufferExhausted = int64(pool.Waiters), int64(pool.Waits), int64(pool.Exhausted)
 	s.BlockedTime = pool.WaitTime
 }
 
 func (s *Stats) fromRest(p *Producer) {
-	callbacks := p.callbacks.Stats()
+	callbacks := p.pipeline.Callbacks.Stats()
 	s.CallbacksPending, s.CallbacksHeld = int64(callbacks.PendingRecords), int64(callbacks.Held)
-	s.Panics += int64(callbacks.Panics)
-	s.BytesOut, s.BytesIn = p.network.BytesOut.Load(), p.network.BytesIn.Load()
-	s.ConnectionsOpened, s.ConnectionsClosed = p.network.Opened.Load(), p.network.Closed.Load()
-	m := p.metadata.Stats()
+	s.Refused = p.failures.refused.Load()
+	s.Panics = p.failures.panics.Load() + int64(callbacks.Panics)
+	s.BytesOut, s.BytesIn = p.pipeline.Network.BytesOut.Load(), p.pipeline.Network.BytesIn.Load()
+	s.ConnectionsOpened, s.ConnectionsClosed = p.pipeline.Network.Opened.Load(), p.pipeline.Network.Closed.Load()
+	m := p.pipeline.Metadata.Stats()
 	s.MetadataAge = m.Age
 	s.MetadataRefreshes, s.MetadataFailures = int64(m.Refreshes), int64(m.Failures)
 	s.LeaderChanges, s.PartitionsAdded, s.Rebootstraps = int64(m.LeaderChanges), int64(m.PartitionsAdded), int64(m.Rebootstraps)

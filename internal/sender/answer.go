@@ -113,11 +113,12 @@ func (c *core) offRequest(p passenger) {
 
 // end tells a batch's outcome and forgets it.
 func (c *core) end(l *lane, b *batch.Batch, o batch.Outcome) {
-	c.tell(l, b, o)
 	l.drop(b)
+	c.tell(l, b, o)
 }
 
-// tell tells a batch's outcome.
+// tell tells a batch's outcome. A batch that is on no request must not be touched afterwards: whoever runs its callbacks
+// gives it back for another life.
 func (c *core) tell(l *lane, b *batch.Batch, o batch.Outcome) {
 	c.open.remove(b)
 	b.Sender.Told = true
@@ -161,10 +162,10 @@ func (c *core) failWaiting(l *lane, b *batch.Batch, err error, where string) {
 	if !b.Sender.Departed {
 		c.do.closeBatch(l.part, b)
 	}
-	c.end(l, b, batch.Outcome{Offset: -1, LogAppendTime: -1, Failure: c.failure(b, err, where, !b.Sender.InDoubt)})
 	if b.Sender.Numbered {
 		l.gap = true
 	}
+	c.end(l, b, batch.Outcome{Offset: -1, LogAppendTime: -1, Failure: c.failure(b, err, where, !b.Sender.InDoubt)})
 }
 
 // failure describes the end of a batch.

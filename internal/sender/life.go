@@ -75,42 +75,35 @@ func (c *core) close(now time.Duration) {
 // memory stays until the connection has let go of it.
 func (c *core) abort(now time.Duration, err error) {
 	c.now = now
-	for b := c.open.oldest; b != nil; {
-		next := b.Sender.Next
-		c.giveUp(b, err)
-		b = next
+	for c.open.oldest != nil {
+		c.giveUp(c.open.oldest, err)
 	}
 	c.endFlushes()
 }
 
 // failWithoutID ends what waits for a producer id that the cluster refuses to give.
 func (c *core) failWithoutID(err error) {
-	for b := c.open.oldest; b != nil; {
-		next := b.Sender.Next
-		if l := laneOf(b); l.topic.config.Idempotent && (l.num == nil || l.awaitsID) {
-			c.giveUp(b, err)
-		}
-		b = next
+	idle := func(b *batch.Batch) bool {
+		l := laneOf(b)
+		return l.topic.config.Idempotent && (l.num == nil || l.awaitsID)
+	}
+	for b := c.open.first(idle); b != nil; b = c.open.first(idle) {
+		c.giveUp(b, err)
 	}
 	c.endFlushes()
 }
 
-// expire ends the batches whose delivery timeout ran out.
+// expire ends the batches whose delivery timeout ran out. Ending one may end others with it (Config.HaltOnFailure), so the
+// list is looked at anew each time; as a rule the oldest batch is the next to expire.
 func (c *core) expire() {
 	if c.open.earliest == 0 || c.open.earliest > c.now {
 		return
 	}
-	c.open.earliest = 0
-	for b := c.open.oldest; b != nil; {
-		next := b.Sender.Next
-		if l := laneOf(b); b.Sender.Deadline <= c.now {
-			c.giveUp(b, timedOut(l, b))
-		}
-		if !b.Sender.Told {
-			c.open.earliest = sooner(c.open.earliest, b.Sender.Deadline)
-		}
-		b = next
+	late := func(b *batch.Batch) bool { return b.Sender.Deadline <= c.now }
+	for b := c.open.first(late); b != nil; b = c.open.first(late) {
+		c.giveUp(b, timedOut(laneOf(b), b))
 	}
+	c.open.findEarliest()
 	c.endFlushes()
 }
 

@@ -63,3 +63,20 @@ func (o *openBatches) remove(b *batch.Batch) {
 
 // resolvedUpTo reports whether every batch with an id up to the given one has its outcome.
 func (o *openBatches) resolvedUpTo(id uint64) bool { return o.oldest == nil || o.oldest.Sender.ID > id }
+
+// first is the oldest batch of which found is true, or nil.
+func (o *openBatches) first(found func(*batch.Batch) bool) *batch.Batch {
+	b := o.oldest
+	for b != nil && !found(b) {
+		b = b.Sender.Next
+	}
+	return b
+}
+
+// findEarliest sets earliest anew.
+func (o *openBatches) findEarliest() {
+	o.earliest = 0
+	for b := o.oldest; b != nil; b = b.Sender.Next {
+		o.earliest = sooner(o.earliest, b.Sender.Deadline)
+	}
+}

@@ -116,7 +116,7 @@ func (c *Client) Close() {
 	}
 	c.mu.Unlock()
 	for _, conn := range conns {
-		conn.Close(ErrClosed)
+		conn.Close(nil)
 	}
 }
 
@@ -251,7 +251,7 @@ func (c *Client) SetBrokers(brokers map[int32]string) {
 	}
 	c.mu.Unlock()
 	for _, conn := range conns {
-		conn.Close(errRetired)
+		conn.Close(nil)
 	}
 }
 
@@ -270,7 +270,7 @@ func (c *Client) Rebootstrap(reason string) {
 	}
 	c.mu.Unlock()
 	for _, conn := range conns {
-		conn.Close(errRetired)
+		conn.Close(nil)
 	}
 	c.countRebootstrap(reason)
 }

@@ -204,7 +204,7 @@ func (c *Client) release(l *line, answer kmsg.Response) {
 	conn := c.leaveLocked(l)
 	c.mu.Unlock()
 	if conn != nil {
-		conn.Close(errRetired)
+		conn.Close(nil)
 	}
 }
 
@@ -222,7 +222,7 @@ func (c *Client) hangUp(l *line, conn Requester, err error, blame bool) {
 	c.mu.Unlock()
 	conn.Close(err)
 	if retired != nil {
-		retired.Close(errRetired)
+		retired.Close(nil)
 	}
 }
 

@@ -1,4 +1,6 @@
-package omnibus
+// Package logging stands between the producer and the user's logger: a broker that is away must not fill a disk with the
+// same line, and a handler that panics must not take the producer down.
+package logging
 
 import (
 	"context"
@@ -14,17 +16,9 @@ const (
 	logSpan  = 10 * time.Second
 )
 
-// logger is the user's logger behind a rate limit for each message, and behind a guard against its panics.
-type logger struct{ *slog.Logger }
-
-func newLogger(to *slog.Logger) *logger {
-	return &logger{slog.New(&limitedHandler{Handler: to.Handler(), limits: newLogLimits()})}
-}
-
-func (l *logger) info(message string, attributes ...any) { l.Logger.Info(message, attributes...) }
-
-func (l *logger) panicked(value any, stack []byte) {
-	l.Error("application code panicked; the producer goes on", "panic", value, "stack", string(stack))
+// Limited is a logger over to's handler with a rate limit for each message and a guard against the handler's panics.
+func Limited(to *slog.Logger) *slog.Logger {
+	return slog.New(&limitedHandler{Handler: to.Handler(), limits: newLogLimits()})
 }
 
 // limitedHandler passes on what the limits allow.

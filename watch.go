@@ -1,48 +1,12 @@
 package omnibus
 
 import (
-	"context"
 	"time"
 
 	"github.com/omnibus-kafka/omnibus/internal/accumulator"
 	"github.com/omnibus-kafka/omnibus/internal/batch"
-	"github.com/omnibus-kafka/omnibus/internal/broker"
-	"github.com/omnibus-kafka/omnibus/internal/idempotence"
-	"github.com/omnibus-kafka/omnibus/internal/metadata"
-	"github.com/omnibus-kafka/omnibus/internal/metadata/control"
 	"github.com/omnibus-kafka/omnibus/internal/sender"
 )
-
-// surroundings are what the sender reaches out to: the rest of the producer.
-func (p *Producer) surroundings(network *broker.Config) sender.Surroundings {
-	s := p.settings
-	backoff := control.Backoff{Min: s.RetryBackoff, Max: s.RetryBackoffMax}
-	return sender.Surroundings{
-		Accumulator: p.accumulator,
-		Broker:      network,
-		Used:        p.metadata.Want,
-		Refresh:     func(topic string) { p.metadata.Refresh(topic) },
-		RefreshAll:  p.metadata.RefreshNow,
-		Hint:        p.hinted,
-		FetchID: func(ctx context.Context) (idempotence.ProducerID, error) {
-			return idempotence.Fetch(ctx, p.control, backoff.After)
-		},
-		Tell:   p.tell,
-		Watch:  p.watch(),
-		Logger: p.log.Logger,
-	}
-}
-
-// hinted passes on a leader that a broker named.
-func (p *Producer) hinted(h sender.Hint) {
-	nodes := make([]metadata.Broker, 0, len(h.Nodes))
-	for _, n := range h.Nodes {
-		nodes = append(nodes, metadata.NewBroker(n.ID, n.Host, n.Port, n.Rack))
-	}
-	p.metadata.Hint(metadata.Hint{
-		Topic: h.Topic, TopicID: h.TopicID, Partition: h.Partition, Leader: h.Leader, LeaderEpoch: h.Epoch, Nodes: nodes,
-	})
-}
 
 // watch makes the sender's watch of the user's trace.
 func (p *Producer) watch() sender.Watch {

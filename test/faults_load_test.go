@@ -1,0 +1,315 @@
+package test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/omnibus-kafka/omnibus"
+)
+
+// way is how a writer hands its records over.
+type way uint8
+
+const (
+	wayKeyed    way = iota // a key, EnqueueFunc
+	waySticky              // no key, Enqueue and Delivery.Wait
+	wayExplicit            // a partition, EnqueueFunc
+	waySend                // a key, Send
+)
+
+const (
+	// loadKeys is how many keys the keyed writers use.
+	loadKeys = 97
+	// loadPayloadBytes is how much a record carries besides its stamp, at most.
+	loadPayloadBytes = 160
+	// paceInterval is how often a writer looks how many records are due.
+	paceInterval = 5 * time.Millisecond
+)
+
+// writer is one goroutine that writes, and its history.
+type writer struct {
+	*history
+	way        way
+	partitions int32 // explicit ones go round these
+	rate       int   // records a second while paced
+	target     int   // records that it writes at least
+
+	random  *rand.Rand
+	waiting sync.WaitGroup
+	handed  chan ticket // of waySticky
+}
+
+// ticket is a Delivery and whose it is.
+type ticket struct {
+	sequence uint32
+	delivery omnibus.Delivery
+}
+
+// load is a producer and the writers that share it.
+type load struct {
+	producer *omnibus.Producer
+	topic    string
+	writers  []*writer
+	running  sync.WaitGroup
+	// calm ends the pace: what is missing to the targets is written as fast as it goes.
+	calm chan struct{}
+	stop context.CancelFunc
+	ctx  context.Context
+
+	requests requestLog
+}
+
+// requestLog counts, for each broker, the requests that a fault touched: lost ones, and those answered late.
+type requestLog struct {
+	mu struct {
+		sync.Mutex
+		answered, disturbed map[int32]int
+	}
+}
+
+// lateAfter is when an answer is late: no healthy cluster takes so long here.
+const lateAfter = 2500 * time.Millisecond
+
+func (l *requestLog) done(o omnibus.RequestOutcome) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.mu.answered == nil {
+		l.mu.answered, l.mu.disturbed = make(map[int32]int), make(map[int32]int)
+	}
+	if o.Err != nil || o.Latency > lateAfter {
+		l.mu.disturbed[o.Broker]++
+	} else {
+		l.mu.answered[o.Broker]++
+	}
+}
+
+func (l *requestLog) of(broker int32) (answered, disturbed int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.mu.answered[broker], l.mu.disturbed[broker]
+}
+
+// startLoad opens a producer and lets the writers begin. The producer logs into the test's log if the test fails.
+func startLoad(t *testing.T, config omnibus.Config, topic string, writers ...*writer) *load {
+	t.Helper()
+	l := newLoad(context.Background(), topic, writers)
+	config.Logger = failureLog(t)
+	if err := l.begin(config); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		l.stop() // a test that failed half-way must not leave writers behind
+		l.running.Wait()
+		l.producer.Close()
+	})
+	return l
+}
+
+func newLoad(ctx context.Context, topic string, writers []*writer) *load {
+	l := &load{topic: topic, writers: writers, calm: make(chan struct{})}
+	l.ctx, l.stop = context.WithCancel(ctx)
+	return l
+}
+
+// begin opens the producer and starts the writers.
+func (l *load) begin(config omnibus.Config) error {
+	config.Trace = &omnibus.Trace{RequestDone: l.requests.done}
+	producer, err := omnibus.Open(l.ctx, config)
+	if err != nil {
+		return err
+	}
+	l.producer = producer
+	for _, w := range l.writers {
+		l.running.Go(func() { l.write(w) })
+	}
+	return nil
+}
+
+// histories returns what the writers noted.
+func (l *load) histories() []*history {
+	var all []*history
+	for _, w := range l.writers {
+		all = append(all, w.history)
+	}
+	return all
+}
+
+// newWriter returns a writer with room for twice its target.
+func newWriter(topic string, run uint64, number uint32, way way, target int) *writer {
+	h := newHistory(topic, run, number, 2*target+100_000)
+	h.Callbacks = way == wayKeyed || way == wayExplicit
+	return &writer{
+		history: h, way: way, partitions: loadPartitions, target: target,
+		random: rand.New(rand.NewPCG(run, uint64(number))),
+	}
+}
+
+// write is a writer's goroutine: at its rate until calm, then on to its target.
+func (l *load) write(w *writer) {
+	if w.way == waySticky {
+		w.handed = make(chan ticket, 1<<16)
+		w.waiting.Go(w.collect)
+		defer w.waiting.Wait()
+		defer close(w.handed)
+	}
+	began, written := time.Now(), 0
+	tick := time.NewTicker(paceInterval)
+	defer tick.Stop()
+	for {
+		due := int(time.Since(began).Seconds()*float64(w.rate)) - written
+		for range max(due, 0) {
+			if !l.writeOne(w) {
+				return
+			}
+			written++
+		}
+		select {
+		case <-tick.C:
+		case <-l.ctx.Done():
+			return
+		case <-l.calm:
+			for len(w.Entries) < w.target && l.ctx.Err() == nil && l.writeOne(w) {
+			}
+			return
+		}
+	}
+}
+
+// writeOne writes the writer's next record, and reports whether to go on.
+func (l *load) writeOne(w *writer) bool {
+	asked := int32(-1)
+	if w.way == wayExplicit {
+		asked = int32(len(w.Entries)) % w.partitions
+	}
+	return l.writeTo(w, asked)
+}
+
+func (l *load) writeTo(w *writer, asked int32) bool {
+	sequence, ok := w.add(asked)
+	if !ok {
+		return false
+	}
+	var space [stampBytes + loadPayloadBytes]byte
+	record := omnibus.Record{Topic: l.topic, Tag: uint64(sequence), Value: space[:stampBytes+w.random.IntN(loadPayloadBytes)]}
+	for i := stampBytes; i < len(record.Value); i++ {
+		record.Value[i] = byte(int(sequence) + i)
+	}
+	if w.way == wayKeyed || w.way == waySend {
+		record.Key = fmt.Appendf(nil, "key-%d", w.random.IntN(loadKeys))
+	}
+	if asked >= 0 {
+		record.Partition = omnibus.At(asked)
+	}
+	w.stamp(record.Value, record.Key, sequence)
+	return l.hand(w, sequence, record)
+}
+
+// hand gives a record to the producer and its outcome to the history. It goes on after a refusal, which is an outcome
+// to check like any other.
+func (l *load) hand(w *writer, sequence uint32, record omnibus.Record) bool {
+	switch w.way {
+	case waySticky:
+		d, err := l.producer.Enqueue(l.ctx, record)
+		if err != nil {
+			w.refuse(sequence)
+			return l.ctx.Err() == nil
+		}
+		w.handed <- ticket{sequence, d}
+	case waySend:
+		ack, err := l.producer.Send(context.WithoutCancel(l.ctx), record)
+		w.tell(ack, err)
+	default:
+		if err := l.producer.EnqueueFunc(l.ctx, record, w.tell); err != nil {
+			w.refuse(sequence)
+			return l.ctx.Err() == nil
+		}
+	}
+	return true
+}
+
+// collect waits for the writer's deliveries.
+func (w *writer) collect() {
+	for handed := range w.handed {
+		w.tell(handed.delivery.Wait(context.Background()))
+	}
+}
+
+// burst writes to the partitions as fast as it goes until it is stopped, so that at no moment nothing is in flight to
+// their leader. It is the writer's only goroutine while it runs.
+func (l *load) burst(w *writer, partitions []int32) (stop func()) {
+	var done sync.WaitGroup
+	var stopped atomic.Bool
+	done.Go(func() {
+		for i := 0; !stopped.Load(); i++ {
+			if !l.writeTo(w, partitions[i%len(partitions)]) {
+				return
+			}
+			if i%1000 == 999 { // fast, not all there is: memory should stay free for the others
+				pause(time.Millisecond)
+			}
+		}
+	})
+	return func() {
+		stopped.Store(true)
+		done.Wait()
+	}
+}
+
+// finish ends the pace, waits for the writers and closes the producer, which must leave nothing open.
+func (l *load) finish() error {
+	close(l.calm)
+	l.running.Wait()
+	flushed := l.producer.Flush(context.Background())
+	return errors.Join(flushed, l.producer.Close())
+}
+
+// asRecordError returns the *omnibus.RecordError in err, or nil.
+func asRecordError(err error) *omnibus.RecordError {
+	failed, _ := errors.AsType[*omnibus.RecordError](err)
+	return failed
+}
+
+// failureLogBytesMax is how much of a producer's log is kept.
+const failureLogBytesMax = 256 << 10
+
+// failureLog returns a logger of everything whose last part is shown if the test fails.
+func failureLog(t *testing.T) *slog.Logger {
+	tail := new(tailWriter)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the producer's log:\n%s", tail.String())
+		}
+	})
+	return slog.New(slog.NewTextHandler(tail, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// tailWriter keeps the end of what is written to it.
+type tailWriter struct {
+	mu struct {
+		sync.Mutex
+		bytes.Buffer
+	}
+}
+
+func (w *tailWriter) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.mu.Len() > 2*failureLogBytesMax {
+		w.mu.Next(w.mu.Len() - failureLogBytesMax)
+	}
+	return w.mu.Buffer.Write(p)
+}
+
+func (w *tailWriter) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.mu.Buffer.String()
+}

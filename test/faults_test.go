@@ -1,0 +1,181 @@
+package test
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/omnibus-kafka/omnibus"
+	"github.com/omnibus-kafka/omnibus/kafkatest"
+)
+
+const (
+	// loadPartitions is how many partitions the topics under load have.
+	loadPartitions = 6
+	// frozenFor is how long the leader stands still: long enough for the others to elect another, and for it to wake up
+	// with requests in its sockets that it is no longer to carry out.
+	frozenFor = 20 * time.Second
+)
+
+// TestNothingIsLostWhileBrokersDieAndFreeze puts three loads on one cluster and has every broker killed once and the
+// leader paused once, each fault only when all replicas are in sync again and requests are on their way to the victim.
+// Afterwards the checker compares what each producer told with what Kafka has.
+//
+//	faults-idempotent   the defaults: acks=all, 5 in flight, each record exactly once and in order
+//	faults-plain        no idempotence, 1 in flight: nothing lost, in order, doubles counted
+//	faults-shared       four producers in two processes, each one's order
+func TestNothingIsLostWhileBrokersDieAndFreeze(t *testing.T) {
+	kafkatest.RequireKafka(t)
+	noLeaks(t)
+	k := kafkatest.StartKafka(t, 3)
+	topics := []string{"faults-idempotent", "faults-plain", "faults-shared"}
+	for _, topic := range topics {
+		k.CreateTopic(topic, loadPartitions, nil)
+	}
+	run := rand.Uint64()
+	began := time.Now()
+	idempotent, bursts := startIdempotent(t, k, topics[0], run)
+	plain := startPlain(t, k, topics[1], run)
+	shared := startShared(t, k, topics[2], run)
+
+	script := &faultScript{k: k, topics: topics, load: idempotent, bursts: bursts}
+	for _, node := range []int32{1, 2, 3} {
+		script.kill(t, node)
+	}
+	script.freeze(t, k.Leader(topics[0], 0))
+	script.inSync(t)
+	t.Logf("the faults took %v", time.Since(began).Round(time.Second))
+
+	finished := time.Now()
+	stats := idempotent.producer.Stats
+	mustFinish(t, idempotent)
+	mustFinish(t, plain)
+	processes := shared.finish(t)
+	t.Logf("the rest took %v; %d batches were tried again, %d requests lost, of the idempotent load", time.Since(finished).Round(time.Second), stats().RetriedBatches, stats().RequestsLost)
+
+	t.Run("idempotent", func(t *testing.T) {
+		r := check(kafkatest.ReadTopic(t, k.Brokers(), topics[0]), false, idempotent.histories()...)
+		mustBeInnocent(t, r)
+		if r.acked < 1_000_000 {
+			t.Errorf("only %d records were acked, want at least 1,000,000", r.acked)
+		}
+	})
+	t.Run("without idempotence, one in flight", func(t *testing.T) {
+		mustBeInnocent(t, check(kafkatest.ReadTopic(t, k.Brokers(), topics[1]), true, plain.histories()...))
+	})
+	t.Run("four producers in two processes", func(t *testing.T) {
+		mustBeInnocent(t, check(kafkatest.ReadTopic(t, k.Brokers(), topics[2]), false, processes...))
+	})
+}
+
+// startIdempotent starts the main load: 1,000,000 records by writers of every kind, and one more writer for the bursts
+// around the faults.
+func startIdempotent(t *testing.T, k *kafkatest.Kafka, topic string, run uint64) (l *load, bursts *writer) {
+	keyed := newWriter(topic, run, 1, wayKeyed, 400_000)
+	sticky := newWriter(topic, run, 2, waySticky, 350_000)
+	explicit := newWriter(topic, run, 3, wayExplicit, 250_000)
+	waiting := newWriter(topic, run, 4, waySend, 0)
+	keyed.rate, sticky.rate, explicit.rate, waiting.rate = 4500, 4000, 3000, 50
+	l = startLoad(t, omnibus.Config{Brokers: k.Brokers()}, topic, keyed, sticky, explicit, waiting)
+	bursts = newWriter(topic, run, 5, wayExplicit, 1_000_000)
+	l.writers = append(l.writers, bursts)
+	return l, bursts
+}
+
+// startPlain starts the load without idempotence. Its requests time out before the paused leader wakes up, so that the
+// leader then finds requests which were sent again elsewhere.
+func startPlain(t *testing.T, k *kafkatest.Kafka, topic string, run uint64) *load {
+	keyed := newWriter(topic, run, 1, wayKeyed, 60_000)
+	sticky := newWriter(topic, run, 2, waySticky, 60_000)
+	keyed.rate, sticky.rate = 800, 800
+	return startLoad(t, omnibus.Config{
+		Brokers: k.Brokers(), DisableIdempotence: true, MaxInFlight: 1, RequestTimeout: 8 * time.Second,
+	}, topic, keyed, sticky)
+}
+
+// mustFinish ends a load whose records must all have arrived.
+func mustFinish(t *testing.T, l *load) {
+	t.Helper()
+	if err := l.finish(); err != nil {
+		t.Errorf("%s: the producer did not end well: %v", l.topic, err)
+	}
+}
+
+// mustBeInnocent fails the test for every sin, and for records without a certain outcome: all faults here are shorter than
+// the delivery timeout.
+func mustBeInnocent(t *testing.T, r *report) {
+	t.Helper()
+	t.Log(r)
+	if len(r.sins) > 0 {
+		t.Errorf("the contract was broken: see above")
+	}
+	if r.acked == 0 || r.acked != r.records {
+		t.Errorf("%d of %d records were acked, want all", r.acked, r.records)
+	}
+}
+
+// faultScript disturbs a cluster under load.
+type faultScript struct {
+	k      *kafkatest.Kafka
+	topics []string
+	load   *load
+	bursts *writer
+}
+
+// inSync waits until every replica of the topics is in sync, so that a fault cannot lose what Kafka has acked.
+func (s *faultScript) inSync(t *testing.T) {
+	t.Helper()
+	for _, topic := range s.topics {
+		s.k.WaitInSync(topic)
+	}
+}
+
+// kill kills a broker under load and starts it again.
+func (s *faultScript) kill(t *testing.T, victim int32) {
+	t.Helper()
+	began := time.Now()
+	s.strike(t, victim, s.k.Node(victim).Kill, func() {
+		s.k.Node(victim).Start()
+		s.inSync(t)
+	})
+	t.Logf("broker %d was killed and was in sync again after %v", victim, time.Since(began).Round(100*time.Millisecond))
+}
+
+// freeze pauses a broker under load.
+func (s *faultScript) freeze(t *testing.T, victim int32) {
+	t.Helper()
+	s.strike(t, victim, s.k.Node(victim).Pause, func() {
+		pause(frozenFor)
+		s.k.Node(victim).Resume()
+		s.inSync(t)
+	})
+	t.Logf("broker %d was paused for %v and is in sync again", victim, frozenFor)
+}
+
+// strike has fault happen to a broker at a moment at which requests are in flight to it, and then mend.
+func (s *faultScript) strike(t *testing.T, victim int32, fault, mend func()) {
+	t.Helper()
+	s.inSync(t)
+	var led []int32
+	for partition := range int32(loadPartitions) {
+		if s.k.Leader(s.load.topic, partition) == victim {
+			led = append(led, partition)
+		}
+	}
+	if len(led) == 0 {
+		t.Fatalf("broker %d leads no partition of %s", victim, s.load.topic)
+	}
+	answered, disturbed := s.load.requests.of(victim)
+	stop := s.load.burst(s.bursts, led)
+	eventually(t, 30*time.Second, "the burst reached its broker", func() bool {
+		now, _ := s.load.requests.of(victim)
+		return now >= answered+5 && s.load.producer.Stats().RequestsInFlight > 0
+	})
+	fault()
+	stop()
+	mend()
+	eventually(t, 40*time.Second, "requests that the fault touched are done", func() bool {
+		_, now := s.load.requests.of(victim)
+		return now > disturbed
+	})
+}

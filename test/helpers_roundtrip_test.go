@@ -1,0 +1,50 @@
+package test
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/omnibus-kafka/omnibus"
+)
+
+// openOn returns a producer for the brokers that is closed when the test ends and must then have nothing left to send.
+func openOn(t testing.TB, brokers []string, configure ...func(*omnibus.Config)) *omnibus.Producer {
+	t.Helper()
+	config := omnibus.Config{Brokers: brokers, Logger: slog.New(slog.DiscardHandler)}
+	for _, set := range configure {
+		set(&config)
+	}
+	p, err := omnibus.Open(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
+	return p
+}
+
+// bounded returns a context that ends after d, or with the test.
+func bounded(t testing.TB, d time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// sendAll sends the records and returns their acks; each must be acknowledged within a minute.
+func sendAll(t testing.TB, p *omnibus.Producer, records []omnibus.Record) []omnibus.Ack {
+	t.Helper()
+	acks := make([]omnibus.Ack, len(records))
+	for i, result := range p.SendAll(bounded(t, time.Minute), records) {
+		if result.Err != nil {
+			t.Fatalf("record %d: %v", i, result.Err)
+		}
+		acks[i] = result.Ack
+	}
+	return acks
+}
