@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/omnibus-kafka/omnibus/internal/properties"
 )
 
 // propertiesBytesMax bounds what ParseProperties reads; a real file has a few kilobytes.
@@ -195,52 +197,50 @@ func ParseProperties(r io.Reader) (Config, []Note, error) {
 	if len(data) > propertiesBytesMax {
 		return Config{}, nil, fmt.Errorf("properties are longer than %d bytes: is this the right file?", propertiesBytesMax)
 	}
-	text, notes, err := decodeProperties(data)
+	text, note, err := properties.Decode(data)
 	if err != nil {
 		return Config{}, nil, err
 	}
-	lines, errs := scanProperties(text)
+	var notes []Note
+	if note != "" {
+		notes = append(notes, Note{Text: note})
+	}
+	lines, errs := properties.Scan(text)
 	lines, overridden := lastOfEach(lines)
 	notes = append(notes, overridden...)
 
 	var c Config
 	for _, line := range lines {
-		note, err := c.Set(line.name, line.value)
+		note, err := c.Set(line.Name, line.Value)
 		if err != nil {
-			errs = append(errs, lineError{line.number, err})
+			errs = append(errs, properties.LineError{Line: line.Number, Err: err})
 		}
 		if note != "" {
-			notes = append(notes, Note{line.number, line.name, note})
+			notes = append(notes, Note{line.Number, line.Name, note})
 		}
 	}
 	slices.SortStableFunc(notes, func(a, b Note) int { return cmp.Compare(a.Line, b.Line) })
-	slices.SortStableFunc(errs, func(a, b lineError) int { return cmp.Compare(a.line, b.line) })
+	slices.SortStableFunc(errs, func(a, b properties.LineError) int { return cmp.Compare(a.Line, b.Line) })
 	return c, notes, joinLines(errs)
 }
 
-// lineError is an error with the line that it concerns, kept apart so that errors can be sorted.
-type lineError struct {
-	line int
-	err  error
-}
-
-func joinLines(errs []lineError) error {
+func joinLines(errs []properties.LineError) error {
 	joined := make([]error, len(errs))
 	for i, e := range errs {
-		joined[i] = fmt.Errorf("line %d: %w", e.line, e.err)
+		joined[i] = e
 	}
 	return errors.Join(joined...)
 }
 
 // lastOfEach drops a setting that a later line sets again, as Java does, and says so.
-func lastOfEach(lines []propertyLine) (kept []propertyLine, notes []Note) {
+func lastOfEach(lines []properties.Line) (kept []properties.Line, notes []Note) {
 	last := make(map[string]int, len(lines))
 	for i, line := range lines {
-		last[line.name] = i
+		last[line.Name] = i
 	}
 	for i, line := range lines {
-		if j := last[line.name]; j != i {
-			notes = append(notes, Note{line.number, line.name, fmt.Sprintf("line %d sets it again, and the last one holds", lines[j].number)})
+		if j := last[line.Name]; j != i {
+			notes = append(notes, Note{line.Number, line.Name, fmt.Sprintf("line %d sets it again, and the last one holds", lines[j].Number)})
 			continue
 		}
 		kept = append(kept, line)

@@ -269,46 +269,6 @@ func TestParsePropertiesReportsEveryMistakeWithItsLine(t *testing.T) {
 	}
 }
 
-// TestPropertySyntax holds what java.util.Properties does with each line.
-func TestPropertySyntax(t *testing.T) {
-	for text, want := range map[string][2]string{
-		"a=b":            {"a", "b"},
-		"a:b":            {"a", "b"},
-		"a b":            {"a", "b"},
-		"a\t \f=\t b ":   {"a", "b "},
-		"a = = b":        {"a", "= b"},
-		"a==b":           {"a", "=b"},
-		"a":              {"a", ""},
-		"a=":             {"a", ""},
-		`a\=b\:c\ d=e`:   {"a=b:c d", "e"},
-		`a=\ b`:          {"a", " b"},
-		`a=\t\n\r\f\q\\`: {"a", "\t\n\r\fq\\"},
-		"a=b\\\n  c":     {"a", "bc"},
-		"a=b\\\n#c":      {"a", "b#c"},
-		"a=b\\\\\n#c":    {"a", `b\`},
-		"a=b\\":          {"a", "b"},
-		"a\\\n =b":       {"a", "b"},
-		"\\\n# a=b":      {"#", "a=b"},
-		`a=\u0041\u00E9`: {"a", "Aé"},
-		`a=\uD83D\u0041`: {"a", "\uFFFDA"},
-		`a=\uD83D`:       {"a", "\uFFFD"},
-		"# x\n!y\n a=b":  {"a", "b"},
-	} {
-		lines, errs := scanProperties(text)
-		if len(errs) > 0 || len(lines) != 1 || lines[0].name != want[0] || lines[0].value != want[1] {
-			t.Errorf("%q: got %+v, %v; want %q", text, lines, errs, want)
-		}
-	}
-	if lines, errs := scanProperties("\n \t\n#a=b\n\\\n"); len(lines) > 0 || len(errs) > 0 {
-		t.Errorf("blanks and comments: got %v, %v", lines, errs)
-	}
-	for _, text := range []string{`a=\u12`, `a=\u12x4`, `a=\u+123`, `a=\uD83D\u12`} {
-		if _, errs := scanProperties(text); len(errs) != 1 {
-			t.Errorf("%q: %d errors, want 1", text, len(errs))
-		}
-	}
-}
-
 func TestPropertyEncodings(t *testing.T) {
 	c, notes, err := ParseProperties(strings.NewReader("client.id=caf\xe9"))
 	if err != nil || c.ClientID != "café" || len(notes) > 0 {

@@ -48,3 +48,17 @@ func sendAll(t testing.TB, p *omnibus.Producer, records []omnibus.Record) []omni
 	}
 	return acks
 }
+
+// until looks every few milliseconds whether condition holds, and fails the test if it does not within 20 seconds. It is
+// for what happens in another process and cannot be waited for.
+func until(t testing.TB, what string, condition func() bool) {
+	t.Helper()
+	late := time.After(20 * time.Second)
+	for !condition() {
+		select {
+		case <-late:
+			t.Fatalf("not within 20s: %s", what)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}

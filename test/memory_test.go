@@ -352,7 +352,7 @@ func TestPoolBytesAreAllReturned(t *testing.T) {
 	cluster := kafkatest.Start(t, kafkatest.Nodes(2), kafkatest.Topic("acked", 4), kafkatest.Topic("refused", 4), kafkatest.Topic("packed", 4))
 	cluster.Fail(0, 29, 1<<30, kafkatest.OnTopic("refused")) // Produce, TOPIC_AUTHORIZATION_FAILED
 	p := open(t, omnibus.Config{
-		Brokers: cluster.Brokers(), BufferBytes: 2 << 20,
+		Brokers: cluster.Brokers(), BufferBytes: 256 << 10,
 		Topics: map[string]omnibus.TopicConfig{"packed": {Compression: new(omnibus.CompressionLZ4)}},
 	})
 	ctx := context.Background()

@@ -38,11 +38,10 @@ type Place struct {
 	Delta     int32 // the record's timestamp less its batch's, in milliseconds
 }
 
-// appending is one Append under way: what it took in advance, because nothing is taken under a partition's lock.
+// appending is one Append under way: what it took in advance, because nothing is taken under a partition's lock. The
+// record itself is no part of it: what is taken ends on the heap, and would take with it whatever it is kept with.
 type appending struct {
 	accumulator *Accumulator
-	entry       *batch.Entry
-	how         *Boarding
 	sizeMax     int // of the record in a batch, wherever it comes to sit
 
 	lane    *dispatch.Lane // in which room for the callback is reserved, or nil
@@ -62,19 +61,19 @@ type want struct {
 // waits for as long as how.Wait says or until ctx ends. Errors are ErrFull, the pool's, the dispatcher's (too many
 // callbacks), and the cause for which the partition was refused.
 func (a *Accumulator) Append(ctx context.Context, t *Topic, e *batch.Entry, how *Boarding) (Place, error) {
-	w := appending{accumulator: a, entry: e, how: how, sizeMax: e.SizeMax()}
+	w := appending{accumulator: a, sizeMax: e.SizeMax()}
 	for {
 		p := how.Partition
 		if how.Sticky {
 			p = t.stickyPartition()
 		}
 		if how.Callback != nil && w.lane != &p.Lane {
-			if err := w.reserveCallback(ctx, p); err != nil {
+			if err := w.reserveCallback(ctx, p, how.Wait); err != nil {
 				w.giveBack()
 				return Place{}, err
 			}
 		}
-		place, lack, done, err := w.attempt(p)
+		place, lack, done, err := w.attempt(p, e, how)
 		if err != nil {
 			w.giveBack()
 			w.releaseCallback()
@@ -87,7 +86,7 @@ func (a *Accumulator) Append(ctx context.Context, t *Topic, e *batch.Entry, how 
 		if lack.bytes == 0 {
 			continue // the sticky partition moved on while we came: follow it
 		}
-		if err := w.takeRoom(ctx, p, lack); err != nil {
+		if err := w.takeRoom(ctx, p, lack, &how.Wait); err != nil {
 			w.giveBack()
 			w.releaseCallback()
 			return Place{}, err
@@ -96,8 +95,8 @@ func (a *Accumulator) Append(ctx context.Context, t *Topic, e *batch.Entry, how 
 }
 
 // attempt lets the record board the partition if there is room for it.
-func (w *appending) attempt(p *Partition) (place Place, lack want, done bool, err error) {
-	t, sticky := p.Topic, w.how.Sticky
+func (w *appending) attempt(p *Partition, e *batch.Entry, how *Boarding) (place Place, lack want, done bool, err error) {
+	t, sticky := p.Topic, how.Sticky
 	p.mu.Lock()
 	if refused := p.refused.Load(); refused != nil {
 		p.mu.Unlock()
@@ -107,8 +106,8 @@ func (w *appending) attempt(p *Partition) (place Place, lack want, done bool, er
 		p.mu.Unlock()
 		return Place{}, want{}, false, nil
 	}
-	closed, spare := p.makeWayLocked(w)
-	lack = p.lackLocked(w)
+	closed, spare := p.makeWayLocked(e, w.sizeMax)
+	lack = p.lackLocked(e, w.sizeMax)
 	var signals Signal
 	if closed {
 		signals = SignalFull
@@ -117,7 +116,7 @@ func (w *appending) attempt(p *Partition) (place Place, lack want, done bool, er
 		lack = want{} // the turn is another partition's now that this one's batch is full
 	} else if lack.bytes <= 0 || w.covers(lack, p) {
 		var more Signal
-		place, more = p.boardLocked(w)
+		place, more = p.boardLocked(w, e, how)
 		signals |= more
 		if sticky {
 			t.Sticky.Produced(p.Number, w.sizeMax, more&SignalFull != 0)
@@ -139,8 +138,9 @@ func (w *appending) covers(lack want, p *Partition) bool {
 	return w.chain != nil && w.bytes >= lack.bytes && w.account == p.Account()
 }
 
-// takeRoom takes from the pool what the last attempt lacked, in exchange for what was taken before.
-func (w *appending) takeRoom(ctx context.Context, p *Partition, lack want) error {
+// takeRoom takes from the pool what the last attempt lacked, in exchange for what was taken before. It may wait for as
+// long as wait says, and deducts what it did.
+func (w *appending) takeRoom(ctx context.Context, p *Partition, lack want, wait *time.Duration) error {
 	a := w.accumulator
 	if w.chain != nil {
 		a.pool.Put(w.chain)
@@ -152,20 +152,20 @@ func (w *appending) takeRoom(ctx context.Context, p *Partition, lack want) error
 	if w.chain = a.pool.TryGet(w.account, lack.bytes, lack.hint); w.chain != nil {
 		return nil
 	}
-	if w.how.Wait <= 0 {
+	if *wait <= 0 {
 		return ErrFull
 	}
 	var err error
 	began := time.Now()
-	w.chain, err = a.pool.Get(ctx, w.account, lack.bytes, lack.hint, w.how.Wait)
-	w.how.Wait -= time.Since(began)
+	w.chain, err = a.pool.Get(ctx, w.account, lack.bytes, lack.hint, *wait)
+	*wait -= time.Since(began)
 	return err
 }
 
 // reserveCallback reserves room for the record's callback in the partition's lane, in exchange for another lane's.
-func (w *appending) reserveCallback(ctx context.Context, p *Partition) error {
+func (w *appending) reserveCallback(ctx context.Context, p *Partition, wait time.Duration) error {
 	w.releaseCallback()
-	if err := w.accumulator.callbacks.Reserve(ctx, &p.Lane, w.how.Wait); err != nil {
+	if err := w.accumulator.callbacks.Reserve(ctx, &p.Lane, wait); err != nil {
 		return err
 	}
 	w.lane = &p.Lane
@@ -193,12 +193,12 @@ func (w *appending) giveBack() {
 }
 
 // makeWayLocked closes the boarding batch if the record may not board it.
-func (p *Partition) makeWayLocked(w *appending) (closed bool, spare *bufferpool.Slab) {
+func (p *Partition) makeWayLocked(e *batch.Entry, sizeMax int) (closed bool, spare *bufferpool.Slab) {
 	b := p.mu.open
 	if b == nil {
 		return false, nil
 	}
-	if !p.Settings.OneRecord && b.Bytes()+w.sizeMax <= int(p.Topic.limitBytes.Load()) && b.Fits(w.entry.Timestamp) {
+	if !p.Settings.OneRecord && b.Bytes()+sizeMax <= int(p.Topic.limitBytes.Load()) && b.Fits(e.Timestamp) {
 		return false, nil
 	}
 	return true, p.closeLocked()
@@ -206,16 +206,16 @@ func (p *Partition) makeWayLocked(w *appending) (closed bool, spare *bufferpool.
 
 // lackLocked is what the partition lacks to take the record: a first slab of at least half of what the last batches were,
 // then as much again as the batch already has, but not much more than it takes to be full.
-func (p *Partition) lackLocked(w *appending) want {
+func (p *Partition) lackLocked(e *batch.Entry, sizeMax int) want {
 	b := p.mu.open
 	if b == nil {
-		return want{w.sizeMax, bufferpool.ClassFor(p.mu.usualBytes / 2)}
+		return want{sizeMax, bufferpool.ClassFor(p.mu.usualBytes / 2)}
 	}
-	lack := b.Missing(w.sizeMax)
+	lack := b.Missing(sizeMax)
 	if lack <= 0 {
 		return want{}
 	}
-	if lack = b.MissingExactly(w.entry); lack <= 0 {
+	if lack = b.MissingExactly(e); lack <= 0 {
 		return want{}
 	}
 	bytes := b.Bytes()
@@ -227,7 +227,7 @@ func (p *Partition) lackLocked(w *appending) want {
 }
 
 // boardLocked lets the record board the open batch, or a new one, with the room that was taken if it lacks any.
-func (p *Partition) boardLocked(w *appending) (Place, Signal) {
+func (p *Partition) boardLocked(w *appending, e *batch.Entry, how *Boarding) (Place, Signal) {
 	var signals Signal
 	b := p.mu.open
 	if b == nil {
@@ -235,17 +235,17 @@ func (p *Partition) boardLocked(w *appending) (Place, Signal) {
 		p.openLocked(b, w.accumulator.Clock.Now())
 		signals |= SignalFresh
 	}
-	if w.chain != nil && b.MissingExactly(w.entry) > 0 {
+	if w.chain != nil && b.MissingExactly(e) > 0 {
 		b.AddSlabs(w.chain)
 		w.chain = nil
 	}
-	seat, delta := b.Board(w.entry, w.how.Callback, w.how.Tag)
+	seat, delta := b.Board(e, how.Callback, how.Tag)
 	p.mu.accepted++
 	place := Place{Partition: p, Seat: seat, Delta: delta}
-	if w.how.Ticket {
-		place.Result = b.Ticket(seat, w.how.Tag, batch.Origin{Topic: p.Topic.Name, Partition: p.Number, Hurry: p.hurry})
+	if how.Ticket {
+		place.Result = b.Ticket(seat, how.Tag, batch.Origin{Topic: p.Topic.Name, Partition: p.Number, Hurry: p.hurry})
 	}
-	if w.how.Waiter {
+	if how.Waiter {
 		signals |= SignalWaiter
 	}
 	if b.TellFull(p.mu.readyBytes) {

@@ -22,12 +22,13 @@ func rootRequirements() []string {
 	}
 }
 
-// rootImports are the packages of others that the library's code may import: of franz-go its error codes and its SASL
-// mechanisms, but not its client.
+// rootImports are the packages of others that the root module's code may import: of franz-go its error codes, its SASL
+// mechanisms and the primitives of its messages, but not its client.
 func rootImports() []string {
 	return []string{
 		"github.com/klauspost/compress/...",
 		"github.com/pierrec/lz4/v4/...",
+		"github.com/twmb/franz-go/pkg/kbin",
 		"github.com/twmb/franz-go/pkg/kerr",
 		"github.com/twmb/franz-go/pkg/kmsg",
 		"github.com/twmb/franz-go/pkg/sasl/...",

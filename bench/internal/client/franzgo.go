@@ -24,10 +24,9 @@ func openFranz(t Target) (Client, error) {
 	}
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(t.Brokers...),
-		kgo.RequiredAcks(kgo.AllISRAcks()), // idempotence is the default
+		kgo.RequiredAcks(kgo.AllISRAcks()), // idempotence is the default, and with it InFlight requests to each broker
 		kgo.ProducerLinger(Linger),
 		kgo.ProducerBatchMaxBytes(BatchBytes),
-		kgo.MaxProduceRequestsInflightPerBroker(InFlight),
 		kgo.ProducerBatchCompression(codec),
 		kgo.DisableClientMetrics(),
 	)

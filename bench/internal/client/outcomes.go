@@ -20,12 +20,17 @@ func newOutcomes() *Outcomes { return &Outcomes{complete: make(chan struct{}, 1)
 // add notes one record's outcome.
 func (o *Outcomes) add(err error) {
 	if err != nil {
-		o.failed.Add(1)
-		o.first.CompareAndSwap(nil, &err)
+		o.fail(err)
 	}
 	if o.told.Add(1) == o.expected.Load() {
 		o.complete <- struct{}{}
 	}
+}
+
+// fail notes a failure. It is apart from add so that only an error that there is moves to the heap.
+func (o *Outcomes) fail(err error) {
+	o.failed.Add(1)
+	o.first.CompareAndSwap(nil, &err)
 }
 
 // Expect says how many more records will be produced. It is called before the first of them, and once the outcomes of

@@ -9,7 +9,6 @@ import (
 // ErrClosed is the error of requests on a Client after Close.
 var ErrClosed = errors.New("the control connections are closed")
 
-
 // errThrottled is why a request waits for a broker that has asked for quiet.
 var errThrottled = errors.New("throttled by the broker's request quota")
 

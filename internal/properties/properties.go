@@ -1,4 +1,6 @@
-package omnibus
+// Package properties reads the syntax of Java's .properties files (java.util.Properties): comments, continued lines,
+// escapes, the three ways to part a name from its value. It knows nothing of what the settings mean.
+package properties
 
 import (
 	"bytes"
@@ -10,42 +12,58 @@ import (
 	"unicode/utf8"
 )
 
-// propertyBlanks are the bytes that java.util.Properties takes for blanks.
-const propertyBlanks = " \t\f"
+// blanks are the bytes that java.util.Properties takes for blanks.
+const blanks = " \t\f"
 
-// propertyLine is one setting of a file; number is that of the first of the lines it stands on.
-type propertyLine struct {
-	number      int
-	name, value string
+// Line is one setting of a file.
+type Line struct {
+	// Number is that of the first of the lines it stands on, from 1.
+	Number int
+	// Name and Value are without escapes.
+	Name, Value string
 }
 
-// decodeProperties makes text of bytes whose encoding nothing names. Java reads ISO-8859-1, and people write UTF-8;
-// bytes beyond ASCII that happen to be valid UTF-8 are practically never meant as ISO-8859-1.
-func decodeProperties(data []byte) (string, []Note, error) {
+// LineError is an error with the line that it concerns, kept apart so that errors can be sorted.
+type LineError struct {
+	// Line is counted from 1.
+	Line int
+	// Err is what is wrong with it.
+	Err error
+}
+
+// Error gives the line and what is wrong with it.
+func (e LineError) Error() string { return fmt.Sprintf("line %d: %v", e.Line, e.Err) }
+
+// Unwrap returns what is wrong.
+func (e LineError) Unwrap() error { return e.Err }
+
+// Decode makes text of bytes whose encoding nothing names. Java reads ISO-8859-1, and people write UTF-8; bytes beyond
+// ASCII that happen to be valid UTF-8 are practically never meant as ISO-8859-1. The note, unless empty, says so.
+func Decode(data []byte) (text, note string, err error) {
 	if bytes.HasPrefix(data, []byte{0xFE, 0xFF}) || bytes.HasPrefix(data, []byte{0xFF, 0xFE}) {
-		return "", nil, errors.New("properties are in UTF-16: save them as UTF-8")
+		return "", "", errors.New("properties are in UTF-16: save them as UTF-8")
 	}
 	data = bytes.TrimPrefix(data, []byte{0xEF, 0xBB, 0xBF})
 	beyondASCII := bytes.ContainsFunc(data, func(r rune) bool { return r >= utf8.RuneSelf })
 	switch {
 	case !beyondASCII:
-		return string(data), nil, nil
+		return string(data), "", nil
 	case utf8.Valid(data):
-		return string(data), []Note{{Text: "read as UTF-8; Java's own tools would read ISO-8859-1 and want \\uXXXX for letters beyond it"}}, nil
+		return string(data), "read as UTF-8; Java's own tools would read ISO-8859-1 and want \\uXXXX for letters beyond it", nil
 	}
-	var text strings.Builder
+	var decoded strings.Builder
 	for _, b := range data {
-		text.WriteRune(rune(b)) // ISO-8859-1 is the first 256 code points.
+		decoded.WriteRune(rune(b)) // ISO-8859-1 is the first 256 code points.
 	}
-	return text.String(), nil, nil
+	return decoded.String(), "", nil
 }
 
-// scanProperties reads the settings of a file in their order; a line that is wrong is reported and skipped.
-func scanProperties(text string) (lines []propertyLine, errs []lineError) {
+// Scan reads the settings of a file in their order; a line that is wrong is reported and skipped.
+func Scan(text string) (lines []Line, errs []LineError) {
 	natural := naturalLines(text)
 	for i := 0; i < len(natural); {
 		number := i + 1
-		logical := strings.TrimLeft(natural[i], propertyBlanks)
+		logical := strings.TrimLeft(natural[i], blanks)
 		i++
 		if logical == "" || logical[0] == '#' || logical[0] == '!' {
 			continue
@@ -55,18 +73,18 @@ func scanProperties(text string) (lines []propertyLine, errs []lineError) {
 			if i == len(natural) {
 				break
 			}
-			logical += strings.TrimLeft(natural[i], propertyBlanks)
+			logical += strings.TrimLeft(natural[i], blanks)
 			i++
 		}
 		if logical == "" {
 			continue
 		}
-		line, err := splitProperty(logical)
+		line, err := split(logical)
 		if err != nil {
-			errs = append(errs, lineError{number, err})
+			errs = append(errs, LineError{number, err})
 			continue
 		}
-		line.number = number
+		line.Number = number
 		lines = append(lines, line)
 	}
 	return lines, errs
@@ -82,34 +100,34 @@ func continues(line string) bool {
 	return (len(line)-len(strings.TrimRight(line, `\`)))%2 == 1
 }
 
-// splitProperty splits at the first '=', ':' or run of blanks that no backslash escapes; one '=' or ':' may follow
+// split splits at the first '=', ':' or run of blanks that no backslash escapes; one '=' or ':' may follow
 // the blanks.
-func splitProperty(logical string) (line propertyLine, err error) {
+func split(logical string) (line Line, err error) {
 	end := 0
-	for end < len(logical) && !strings.ContainsRune("=:"+propertyBlanks, rune(logical[end])) {
+	for end < len(logical) && !strings.ContainsRune("=:"+blanks, rune(logical[end])) {
 		if logical[end] == '\\' {
 			end++ // What follows belongs to the name, whatever it is.
 		}
 		end++
 	}
 	end = min(end, len(logical))
-	value := strings.TrimLeft(logical[end:], propertyBlanks)
+	value := strings.TrimLeft(logical[end:], blanks)
 	if value != "" && (value[0] == '=' || value[0] == ':') {
-		value = strings.TrimLeft(value[1:], propertyBlanks)
+		value = strings.TrimLeft(value[1:], blanks)
 	}
-	if line.name, err = unescapeProperty(logical[:end]); err != nil {
+	if line.Name, err = unescape(logical[:end]); err != nil {
 		return line, err
 	}
-	if line.name == "" {
+	if line.Name == "" {
 		return line, errors.New("a value without a name: write name=value")
 	}
-	line.value, err = unescapeProperty(value)
+	line.Value, err = unescape(value)
 	return line, err
 }
 
-// unescapeProperty replaces the escapes; a backslash before any other letter is dropped, as Java does. Two \uXXXX that
+// unescape replaces the escapes; a backslash before any other letter is dropped, as Java does. Two \uXXXX that
 // are a surrogate pair become one character.
-func unescapeProperty(s string) (string, error) {
+func unescape(s string) (string, error) {
 	if !strings.Contains(s, `\`) {
 		return s, nil
 	}

@@ -1,0 +1,114 @@
+package sender
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"github.com/omnibus-kafka/omnibus/internal/compress"
+	"github.com/omnibus-kafka/omnibus/internal/wire"
+)
+
+// producedRecord is a record as the model broker reads it: an id that no other record has, and its size.
+type producedRecord struct{ id, bytes int }
+
+// producedBatch is a record batch as the model broker reads it.
+type producedBatch struct {
+	topic, partition int
+	header           wire.BatchHeader
+	records          []int // ids
+	bytes            int
+}
+
+// parseProduced reads one partition of a request, and refuses what a broker would refuse.
+func parseProduced(topic int, p *wire.ProducePartition) (producedBatch, error) {
+	header, err := wire.ParseBatchHeader(p.Header[:])
+	if err != nil {
+		return producedBatch{}, err
+	}
+	body := slices.Concat(p.Body...)
+	if crc := wire.BatchCRC(p.Header, p.Body); crc != header.CRC {
+		return producedBatch{}, fmt.Errorf("the CRC is %08x, the header says %08x", crc, header.CRC)
+	}
+	if got := wire.BatchLength(len(body)); got != header.Length {
+		return producedBatch{}, fmt.Errorf("the length is %d, the header says %d", got, header.Length)
+	}
+	out := producedBatch{topic: topic, partition: int(p.Index), header: header, bytes: wire.BatchHeaderLen + len(body)}
+	if codec := compress.Codec(header.Attributes & wire.AttrCodecMask); codec != compress.None {
+		if body, err = compress.Decompress(codec, nil, body, 1<<20); err != nil {
+			return producedBatch{}, err
+		}
+	}
+	reader := wire.NewReader(body)
+	for i := range header.Count {
+		record := wire.ReadRecord(&reader)
+		if reader.Err() != nil || record.OffsetDelta != i || len(record.Value) < 4 {
+			return producedBatch{}, fmt.Errorf("record %d of %d cannot be read: %v", i, header.Count, reader.Err())
+		}
+		out.records = append(out.records, int(binary.BigEndian.Uint32(record.Value)))
+	}
+	if reader.Len() != 0 {
+		return producedBatch{}, fmt.Errorf("%d bytes behind the last record", reader.Len())
+	}
+	return out, nil
+}
+
+// modelPartition is a partition's log and what its leaders know of producers. Leaders share it: replication is perfect.
+type modelPartition struct {
+	log       []int // ids of records, by offset
+	producers map[int64]*modelProducer
+	leader    int32 // -1 for none
+	epoch     int32
+}
+
+// modelProducer is what a leader remembers of a producer id: its epoch, the next sequence and the last five batches.
+type modelProducer struct {
+	epoch int16
+	next  int32
+	last  []modelAppend
+}
+
+// modelAppend is a batch that was appended.
+type modelAppend struct {
+	sequence, count int32
+	offset          int64
+}
+
+// modelProducerBatches is how many batches a broker can recognize when they come again.
+const modelProducerBatches = 5
+
+// append appends a batch as Kafka does after it has validated the records.
+func (p *modelPartition) append(b *producedBatch) (code int16, offset int64) {
+	h := &b.header
+	if h.ProducerID >= 0 {
+		known := p.producers[h.ProducerID]
+		if known == nil {
+			known = &modelProducer{epoch: h.ProducerEpoch, next: h.BaseSequence} // any sequence will do
+			p.producers[h.ProducerID] = known
+		}
+		switch {
+		case h.ProducerEpoch < known.epoch:
+			return codeInvalidProducerEpoch, -1
+		case h.ProducerEpoch > known.epoch && h.BaseSequence != 0:
+			return codeOutOfOrderSequence, -1
+		case h.ProducerEpoch > known.epoch:
+			*known = modelProducer{epoch: h.ProducerEpoch}
+		}
+		for _, a := range known.last {
+			if a.sequence == h.BaseSequence && a.count == h.Count {
+				return codeNone, a.offset
+			}
+		}
+		if h.BaseSequence != known.next {
+			return codeOutOfOrderSequence, -1
+		}
+		known.next += h.Count
+		known.last = append(known.last, modelAppend{h.BaseSequence, h.Count, int64(len(p.log))})
+		if len(known.last) > modelProducerBatches {
+			known.last = known.last[1:]
+		}
+	}
+	offset = int64(len(p.log))
+	p.log = append(p.log, b.records...)
+	return codeNone, offset
+}
