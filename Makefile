@@ -2,28 +2,39 @@
 # make check   the same without -race and without what takes long: for every save
 # make fuzz    each fuzz test for FUZZTIME
 #
-# Modules are those of go.work, each tested in its own folder.
+# Modules are those of go.work, each tested in its own folder. All of them are run, and the failed ones named at the end.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 
-modules = $(shell go list -m -f '{{.Dir}}')
+modules := $(shell go list -m -f '{{.Dir}}')
 
-# Modules whose packages start brokers: one package at a time, since each broker takes a core.
-brokers := $(CURDIR)/kafkatest $(CURDIR)/test
+# Modules whose tests measure memory, CPU and time, which -race multiplies: they run without it, and their quick tests
+# once more with it. Their packages are run one at a time, since each has brokers that take a core.
+measuring := $(CURDIR)/bench $(CURDIR)/test
+
+# The race detector needs a C compiler. Where there is none, CI fails and everybody else goes without.
+compiler := $(shell command -v $$(go env CC) || true)
+race := $(if $(compiler)$(filter true,$(CI)),-race)
 
 FUZZTIME ?= 30s
+
+# $(call test,folder,flags) tests a module and notes in $failed whether that went wrong.
+test = echo "== $(subst $(CURDIR),.,$(1)): go test $(2)"; (cd $(1) && go test $(2) ./...) || failed="$$failed $(subst $(CURDIR),.,$(1))";
+verdict = if [ -n "$$failed" ]; then echo "== failed:$$failed"; exit 1; fi; echo "== all passed"
 
 .PHONY: test check fuzz format vet lint
 
 test: format vet
-	@$(foreach dir,$(modules),echo "== go test -race $(dir:$(CURDIR)/%=%)"; \
-	  (cd $(dir) && go test -race -timeout 15m $(if $(filter $(dir),$(brokers)),-p 1) ./...) || exit 1;)
+	@$(if $(race),,echo "== without the race detector: no C compiler";) failed=; \
+	$(foreach dir,$(filter-out $(measuring),$(modules)),$(call test,$(dir),$(race) -timeout 8m)) \
+	$(foreach dir,$(filter $(measuring),$(modules)),$(call test,$(dir),$(race) -short -timeout 4m)) \
+	$(foreach dir,$(filter $(measuring),$(modules)),$(call test,$(dir),-p 1 -timeout 15m)) \
+	$(verdict)
 
 check: format vet lint
-	@$(foreach dir,$(modules),echo "== go test -short $(dir:$(CURDIR)/%=%)"; \
-	  (cd $(dir) && go test -short -timeout 2m ./...) || exit 1;)
+	@failed=; $(foreach dir,$(modules),$(call test,$(dir),-short -timeout 2m)) $(verdict)
 
 format:
 	@bad=$$(gofmt -l .); if [ -n "$$bad" ]; then echo "not formatted (gofmt -w):"; echo "$$bad"; exit 1; fi

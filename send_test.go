@@ -87,12 +87,12 @@ func TestFlushDoesNotWaitForWhatComesLater(t *testing.T) {
 	inBubble(t, 1, omnibus.Config{}, func(r *rig) {
 		r.cluster.SetScript(sim.Always(sim.Produce, sim.Fate{Delay: time.Second}))
 		first := r.enqueue(record("a"))
-		var later omnibus.Delivery
-		time.AfterFunc(500*time.Millisecond, func() { later = r.enqueue(record("b")) })
+		later := make(chan omnibus.Delivery, 1)
+		time.AfterFunc(500*time.Millisecond, func() { later <- r.enqueue(record("b")) })
 		r.flush()
 		r.took(time.Second)
-		if !first.Done() || later.Done() {
-			t.Errorf("first done: %v, later done: %v", first.Done(), later.Done())
+		if !first.Done() || (<-later).Done() {
+			t.Error("Flush returned before the first record's outcome, or after the second's")
 		}
 	})
 }

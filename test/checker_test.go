@@ -51,10 +51,12 @@ type history struct {
 	Run     uint64
 	Writer  uint32
 	Topic   string
-	Entries []entry // cap is fixed: the callbacks hold the array
+	Entries []entry // of all records; set by end
 	// Callbacks is set where outcomes come by callback, and so in the order of each partition.
 	Callbacks bool
 
+	room       []entry                  // of fixed size, for the callbacks use it while the writer goes on
+	count      int                      // of entries; the writer's
 	lastTold   [historyPartitions]int64 // sequence+1 of the last outcome
 	misordered atomic.Int64
 }
@@ -63,23 +65,24 @@ type history struct {
 const historyPartitions = 16
 
 func newHistory(topic string, run uint64, writer uint32, recordsMax int) *history {
-	return &history{Run: run, Writer: writer, Topic: topic, Entries: make([]entry, 0, recordsMax)}
+	return &history{Run: run, Writer: writer, Topic: topic, room: make([]entry, recordsMax)}
 }
+
+// end makes the entries readable. The writer and all callbacks must be done.
+func (h *history) end() { h.Entries = h.room[:h.count] }
 
 // add makes the next record's entry and returns its sequence, and false when the history is full.
 func (h *history) add(asked int32) (sequence uint32, ok bool) {
-	if len(h.Entries) == cap(h.Entries) {
+	if h.count == len(h.room) {
 		return 0, false
 	}
-	h.Entries = append(h.Entries, entry{Offset: -1, Partition: -1, Asked: asked})
-	return uint32(len(h.Entries) - 1), true
+	h.room[h.count] = entry{Offset: -1, Partition: -1, Asked: asked}
+	h.count++
+	return uint32(h.count - 1), true
 }
 
-// at returns an entry, also to callbacks that run while the writer appends.
-func (h *history) at(sequence uint32) *entry { return &h.Entries[:cap(h.Entries)][sequence] }
-
 // refuse notes that the record was not accepted.
-func (h *history) refuse(sequence uint32) { h.at(sequence).Fate = fateRefused }
+func (h *history) refuse(sequence uint32) { h.room[sequence].Fate = fateRefused }
 
 // tell notes an outcome. It serves as callback.
 func (h *history) tell(ack omnibus.Ack, err error) {
@@ -88,7 +91,7 @@ func (h *history) tell(ack omnibus.Ack, err error) {
 		tag, partition = failed.Tag, failed.Partition
 	}
 	sequence := uint32(tag)
-	e := h.at(sequence)
+	e := &h.room[sequence]
 	atomic.AddUint32(&e.Told, 1)
 	e.Partition, e.Offset = partition, -1
 	switch {
@@ -339,6 +342,7 @@ func honestWorld() ([][]*kgo.Record, []*history) {
 			})
 			h.tell(omnibus.Ack{Topic: topic, Partition: partition, Offset: offset, Tag: uint64(sequence)}, nil)
 		}
+		h.end()
 		histories = append(histories, h)
 	}
 	return log, histories
@@ -376,11 +380,11 @@ func TestTheCheckerFindsEverySin(t *testing.T) {
 		{sinReorder, func(w *world) {
 			w.log[0][4], w.log[0][5] = w.log[0][5], w.log[0][4]
 			renumber(w.log[0])
-			w.h.at(4).Offset, w.h.at(5).Offset = 5, 4
+			w.h.room[4].Offset, w.h.room[5].Offset = 5, 4
 		}},
-		{sinLie, func(w *world) { w.h.at(4).Fate = fateNotWritten }},
-		{sinOffset, func(w *world) { w.h.at(4).Offset = 5 }},
-		{sinOffset, func(w *world) { w.h.at(4).Offset = 5000 }},
+		{sinLie, func(w *world) { w.h.room[4].Fate = fateNotWritten }},
+		{sinOffset, func(w *world) { w.h.room[4].Offset = 5 }},
+		{sinOffset, func(w *world) { w.h.room[4].Offset = 5000 }},
 		{sinCorrupt, func(w *world) { w.log[0][4].Value[stampBytes+3] ^= 1 }},
 		{sinCorrupt, func(w *world) { w.log[0][4].Key[0] ^= 1 }},
 		{sinCorrupt, func(w *world) { w.log[0][4].Topic = "another" }},
@@ -390,15 +394,15 @@ func TestTheCheckerFindsEverySin(t *testing.T) {
 			moved.Offset = 100
 			w.log[1] = append(w.log[1], moved)
 		}},
-		{sinMisrouted, func(w *world) { w.h.at(4).Asked = 1 }},
+		{sinMisrouted, func(w *world) { w.h.room[4].Asked = 1 }},
 		{sinPhantom, func(w *world) { w.log[0][4].Value = w.log[0][4].Value[:5] }},
 		{sinPhantom, func(w *world) { w.h.Run = 8 }},
-		{sinPhantom, func(w *world) { w.h.at(4).Fate, w.h.at(4).Told = fateRefused, 0 }},
-		{sinOutcomes, func(w *world) { w.h.at(4).Told = 2 }},
-		{sinOutcomes, func(w *world) { w.h.at(4).Fate, w.h.at(4).Told = fateOpen, 0 }},
-		{sinOutcomes, func(w *world) { w.h.at(4).Fate = fateRefused }},
+		{sinPhantom, func(w *world) { w.h.room[4].Fate, w.h.room[4].Told = fateRefused, 0 }},
+		{sinOutcomes, func(w *world) { w.h.room[4].Told = 2 }},
+		{sinOutcomes, func(w *world) { w.h.room[4].Fate, w.h.room[4].Told = fateOpen, 0 }},
+		{sinOutcomes, func(w *world) { w.h.room[4].Fate = fateRefused }},
 		{sinCallbacks, func(w *world) {
-			w.h.at(5).Told = 0
+			w.h.room[5].Told = 0
 			w.h.tell(omnibus.Ack{Partition: 0, Offset: 5, Tag: 5}, nil)
 		}},
 		{sinDiscontent, func(w *world) { w.log[0][99].Offset = 100 }},

@@ -133,10 +133,11 @@ func (l *load) begin(config omnibus.Config) error {
 	return nil
 }
 
-// histories returns what the writers noted.
+// histories returns what the writers noted. The load must be finished.
 func (l *load) histories() []*history {
 	var all []*history
 	for _, w := range l.writers {
+		w.end()
 		all = append(all, w.history)
 	}
 	return all
@@ -176,7 +177,7 @@ func (l *load) write(w *writer) {
 		case <-l.ctx.Done():
 			return
 		case <-l.calm:
-			for len(w.Entries) < w.target && l.ctx.Err() == nil && l.writeOne(w) {
+			for w.count < w.target && l.ctx.Err() == nil && l.writeOne(w) {
 			}
 			return
 		}
@@ -187,7 +188,7 @@ func (l *load) write(w *writer) {
 func (l *load) writeOne(w *writer) bool {
 	asked := int32(-1)
 	if w.way == wayExplicit {
-		asked = int32(len(w.Entries)) % w.partitions
+		asked = int32(w.count) % w.partitions
 	}
 	return l.writeTo(w, asked)
 }

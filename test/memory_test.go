@@ -211,11 +211,10 @@ func (o *outage) call(caller int, end time.Time) {
 	for n := 1; time.Now().Before(end); {
 		value, record := numbered(caller, n, outageValueBytes)
 		r := omnibus.Record{Topic: outageTopic, Partition: omnibus.At(int32(caller % outagePartitions)), Value: value, Tag: record}
-		ctx, cancel := context.Background(), context.CancelFunc(func() {})
+		ctx, cancel, began := context.Background(), context.CancelFunc(func() {}), time.Now()
 		if caller%2 == 1 {
 			ctx, cancel = context.WithTimeout(ctx, outageContext)
 		}
-		began := time.Now()
 		var err error
 		if caller%4 < 2 {
 			err = o.producer.EnqueueFunc(ctx, r, func(a omnibus.Ack, err error) { o.outcomes.tell(record, err) })

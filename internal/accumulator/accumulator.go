@@ -21,6 +21,8 @@ type Accumulator struct {
 	Clock *Clock
 	Inbox *Inbox
 	pool  *bufferpool.Pool
+	// reserve is charged with what callbacks enqueue when there is no other room.
+	reserve *bufferpool.Account
 	// callbacks bounds the callbacks that wait to run.
 	callbacks *dispatch.Dispatcher
 
@@ -32,7 +34,9 @@ type Accumulator struct {
 
 // New returns an accumulator over the pool, for records whose callbacks will run on callbacks.
 func New(pool *bufferpool.Pool, callbacks *dispatch.Dispatcher) *Accumulator {
-	return &Accumulator{Clock: NewClock(), Inbox: NewInbox(), pool: pool, callbacks: callbacks}
+	return &Accumulator{
+		Clock: NewClock(), Inbox: NewInbox(), pool: pool, reserve: pool.Account(bufferpool.Callbacks), callbacks: callbacks,
+	}
 }
 
 // Pool is the buffer pool.

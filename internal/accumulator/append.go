@@ -135,7 +135,7 @@ func (w *appending) attempt(p *Partition, e *batch.Entry, how *Boarding) (place 
 
 // covers reports whether what was taken in advance makes up for what lacks, and is charged to the right account.
 func (w *appending) covers(lack want, p *Partition) bool {
-	return w.chain != nil && w.bytes >= lack.bytes && w.account == p.Account()
+	return w.chain != nil && w.bytes >= lack.bytes && (w.account == p.Account() || w.account == w.accumulator.reserve)
 }
 
 // takeRoom takes from the pool what the last attempt lacked, in exchange for what was taken before. It may wait for as
@@ -151,6 +151,14 @@ func (w *appending) takeRoom(ctx context.Context, p *Partition, lack want, wait 
 	}
 	if w.chain = a.pool.TryGet(w.account, lack.bytes, lack.hint); w.chain != nil {
 		return nil
+	}
+	if a.callbacks.OnWorker() {
+		// Failed records hold memory until their callbacks have run. A callback that enqueues them elsewhere would wait
+		// for itself, and for the callbacks that wait like it, if it depended on that memory.
+		w.account = a.reserve
+		if w.chain = a.pool.TryGet(w.account, lack.bytes, lack.hint); w.chain != nil {
+			return nil
+		}
 	}
 	if *wait <= 0 {
 		return ErrFull

@@ -1,6 +1,7 @@
 package accumulator
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -19,10 +20,12 @@ type Clock struct {
 	coarse  atomic.Int64 // milliseconds since the epoch while the clock ticks, else 0
 	busy    atomic.Bool  // somebody called Busy since the last look
 	ticking atomic.Bool
+	stop    chan struct{} // closed by Stop
+	running sync.WaitGroup
 }
 
 // NewClock returns a clock whose monotonic time begins now.
-func NewClock() *Clock { return &Clock{start: time.Now()} }
+func NewClock() *Clock { return &Clock{start: time.Now(), stop: make(chan struct{})} }
 
 // Millis is the time in milliseconds since the epoch.
 func (c *Clock) Millis() int64 {
@@ -35,6 +38,12 @@ func (c *Clock) Millis() int64 {
 // Now is the time since the clock was made. It is monotonic: jumps of the system's clock do not show.
 func (c *Clock) Now() time.Duration { return time.Since(c.start) }
 
+// Stop ends the ticking and returns when its goroutine has ended. Busy must not be called any more; the other methods may.
+func (c *Clock) Stop() {
+	close(c.stop)
+	c.running.Wait()
+}
+
 // Busy makes the coarse clock tick for a while.
 func (c *Clock) Busy() {
 	if !c.busy.Load() {
@@ -42,7 +51,7 @@ func (c *Clock) Busy() {
 	}
 	if !c.ticking.Load() && c.ticking.CompareAndSwap(false, true) {
 		c.coarse.Store(time.Now().UnixMilli())
-		go c.tick()
+		c.running.Go(c.tick)
 	}
 }
 
@@ -51,8 +60,13 @@ func (c *Clock) tick() {
 	ticker := time.NewTicker(clockTick)
 	defer ticker.Stop()
 	for idle := time.Duration(0); idle < clockIdleMax; idle += clockTick {
-		now := <-ticker.C
-		c.coarse.Store(now.UnixMilli())
+		select {
+		case now := <-ticker.C:
+			c.coarse.Store(now.UnixMilli())
+		case <-c.stop:
+			c.coarse.Store(0)
+			return
+		}
 		if c.busy.Swap(false) {
 			idle = 0
 		}

@@ -8,6 +8,9 @@ import (
 // NoLeader is the account of the partitions whose leader is not known.
 const NoLeader int32 = -1
 
+// Callbacks is the account of what is enqueued within callbacks when the partition's own account has no room.
+const Callbacks int32 = -2
+
 // Account is whom memory is charged to: a broker, or NoLeader. It lives as long as its pool; there are as many as the
 // cluster ever had broker ids.
 type Account struct {

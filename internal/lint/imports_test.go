@@ -17,7 +17,7 @@ func mayImport() map[string][]string {
 	return map[string][]string{
 		".": {"serde", "internal/pipeline", "internal/accumulator", "internal/batch", "internal/broker", "internal/bufferpool",
 			"internal/compress", "internal/dispatch", "internal/histogram", "internal/logging", "internal/metadata/...",
-			"internal/partitioner", "internal/sender", "internal/wire"},
+			"internal/partitioner", "internal/properties", "internal/sender", "internal/wire"},
 		"serde": {},
 		"internal/pipeline": {"internal/accumulator", "internal/batch", "internal/broker", "internal/bufferpool", "internal/dispatch",
 			"internal/idempotence", "internal/metadata/...", "internal/partitioner", "internal/sender", "internal/wire"},
@@ -30,6 +30,7 @@ func mayImport() map[string][]string {
 		"internal/dispatch":         {},
 		"internal/lint":             {},
 		"internal/logging":          {},
+		"internal/properties":       {},
 		"internal/sim":              {"internal/compress"}, // the other end: it must not read with what it is there to check
 		"internal/batch":            {"internal/bufferpool", "internal/compress", "internal/wire"},
 		"internal/broker":           {"internal/wire"},

@@ -216,6 +216,7 @@ func (p *Pipeline) Close(ctx context.Context, cause error) (lost Lost, unsent, u
 	counts := p.Sender.Stats()
 	lost = Lost{-counts.NotWritten.Load(), -counts.Unknown.Load()}
 	p.Sender.Stop(cause)
+	p.Accumulator.Clock.Stop()
 	lost.NotWritten += counts.NotWritten.Load()
 	lost.Unknown += counts.Unknown.Load()
 	p.stop()

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/omnibus-kafka/omnibus/internal/accumulator"
+	"github.com/omnibus-kafka/omnibus/internal/bufferpool"
 	"github.com/omnibus-kafka/omnibus/internal/metadata"
 	"github.com/omnibus-kafka/omnibus/internal/partitioner"
 	"github.com/omnibus-kafka/omnibus/internal/sender"
@@ -39,8 +40,7 @@ func (p *Pipeline) Route(ctx context.Context, topic string, wait time.Duration) 
 		return r, wait, nil
 	}
 	if wait <= 0 {
-		p.Metadata.Want(topic)
-		return nil, 0, ErrPending
+		return p.routeNow(topic)
 	}
 	began := time.Now()
 	bounded, cancel := context.WithTimeout(ctx, wait)
@@ -51,6 +51,16 @@ func (p *Pipeline) Route(ctx context.Context, topic string, wait time.Duration) 
 	}
 	r, err = p.addRoute(known)
 	return r, max(wait-time.Since(began), 0), err
+}
+
+// routeNow is Route for a call that may not wait.
+func (p *Pipeline) routeNow(topic string) (r *Route, left time.Duration, err error) {
+	if known := p.Metadata.Cluster().Topics[topic]; known != nil && known.Usable() {
+		r, err = p.addRoute(known)
+		return r, 0, err
+	}
+	p.Metadata.Want(topic)
+	return nil, 0, ErrPending
 }
 
 // Grow waits until a topic has the partition, which is beyond those known, or until ctx ends.
@@ -147,7 +157,7 @@ func (p *Pipeline) takeBrokersLocked(cluster *metadata.Cluster) (changed bool) {
 	if !changed {
 		return false
 	}
-	ids := make([]int32, 0, len(cluster.Brokers))
+	ids := append(make([]int32, 0, len(cluster.Brokers)+1), bufferpool.Callbacks)
 	brokers := make([]sender.Broker, 0, len(cluster.Brokers))
 	for id, b := range cluster.Brokers {
 		ids = append(ids, id)

@@ -145,6 +145,10 @@ func (c *core) retry(p passenger, err error) {
 		c.fail(p, err)
 		return
 	}
+	if l.halted { // an older one failed for good while this one was in flight
+		c.fail(p, fmt.Errorf("%w: %w", ErrHalted, err))
+		return
+	}
 	c.do.retried(l, b, err)
 	c.offRequest(p)
 	b.Sender.State = batch.Waiting

@@ -190,7 +190,7 @@ func (c *core) pump(n *node) {
 	if n.readyNow == 0 || !c.usable(n) {
 		return
 	}
-	for n.readyNow > 0 && c.encoding < c.config.Encoders {
+	for n.readyNow > 0 && n.link == linkUp && c.encoding < c.config.Encoders {
 		if n.slots(c.config.InFlightMax) == 0 {
 			n.leader.Stall(c.now) // until it answers something
 			return

@@ -29,6 +29,8 @@ type request struct {
 type passenger struct {
 	lane  *lane
 	batch *batch.Batch
+	// topicID is the topic's id as it was sent: the answer has it, whatever the topic's has become meanwhile.
+	topicID [16]byte
 }
 
 // answer is a broker's word about one batch.
@@ -108,7 +110,7 @@ func (c *core) board(r *request, l *lane, why Reason) bool {
 	l.leader.dequeue(l)
 	r.acks = l.topic.config.Acks
 	r.bytes += b.Bytes() + perPartitionBytes
-	r.batches = append(r.batches, passenger{l, b})
+	r.batches = append(r.batches, passenger{lane: l, batch: b})
 	c.leave(r, l, b, why)
 	return true
 }
@@ -140,14 +142,15 @@ func (c *core) leave(r *request, l *lane, b *batch.Batch, why Reason) {
 // encoded tells that a worker is done with one of the request's batches.
 func (c *core) encoded(now time.Duration, r *request) {
 	c.now = now
+	n := r.node // r may end in sendEncoded
 	r.encoding--
 	c.encoding--
-	c.sendEncoded(r.node)
+	c.sendEncoded(n)
 	if c.encoding == c.config.Encoders-1 {
 		c.pumpAll() // a worker is free: whoever waited for one may go
 		return
 	}
-	c.pump(r.node)
+	c.pump(n)
 }
 
 // sendEncoded hands over the node's departures as far as they are encoded. A request never passes another one, so the
@@ -170,6 +173,7 @@ func (c *core) sendEncoded(n *node) {
 		n.unanswered++
 		if !c.do.send(n, r) {
 			n.unanswered--
+			n.link = linkClosing
 			c.takeBack(r)
 		}
 	}

@@ -137,7 +137,7 @@ func (c *core) disconnected(now time.Duration, n *node, peaceful bool) {
 
 // down notes that the node has no connection.
 func (c *core) down(n *node) {
-	if n.link == linkUp || n.failures == 0 {
+	if n.link != linkConnecting || n.failures == 0 {
 		n.leader.Stall(c.now)
 	}
 	n.link = linkDown

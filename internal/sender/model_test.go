@@ -9,9 +9,6 @@ import (
 	"github.com/omnibus-kafka/omnibus/internal/wire"
 )
 
-// producedRecord is a record as the model broker reads it: an id that no other record has, and its size.
-type producedRecord struct{ id, bytes int }
-
 // producedBatch is a record batch as the model broker reads it.
 type producedBatch struct {
 	topic, partition int
@@ -59,6 +56,8 @@ type modelPartition struct {
 	producers map[int64]*modelProducer
 	leader    int32 // -1 for none
 	epoch     int32
+	// unproven is set when a broker that knew nothing of the producer took a batch that was not its first.
+	unproven bool
 }
 
 // modelProducer is what a leader remembers of a producer id: its epoch, the next sequence and the last five batches.
@@ -85,6 +84,7 @@ func (p *modelPartition) append(b *producedBatch) (code int16, offset int64) {
 		if known == nil {
 			known = &modelProducer{epoch: h.ProducerEpoch, next: h.BaseSequence} // any sequence will do
 			p.producers[h.ProducerID] = known
+			p.unproven = p.unproven || h.BaseSequence != 0
 		}
 		switch {
 		case h.ProducerEpoch < known.epoch:

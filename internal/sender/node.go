@@ -15,6 +15,7 @@ const (
 	linkDown linkState = iota
 	linkConnecting
 	linkUp
+	linkClosing // it refused a request; its closed event is under way
 )
 
 // node is a broker as the sender sees it: its connection, what is on the way to it, and the lanes that it leads.

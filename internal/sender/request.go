@@ -34,6 +34,7 @@ func (r *request) layOut(timeoutMillis int32) {
 	r.TopicIDs = true
 	for i, p := range r.batches {
 		t := p.lane.topic
+		r.batches[i].topicID = t.id
 		if i == 0 || r.batches[i-1].lane.topic != t {
 			s.topics = append(s.topics, wire.ProduceTopic{Name: t.name, ID: t.id, Partitions: s.partitions[len(s.partitions):]})
 			r.TopicIDs = r.TopicIDs && t.id != [16]byte{}
@@ -80,18 +81,18 @@ func (r *request) note(resp *wire.ProduceResponse) {
 func (r *request) find(result *wire.ProduceResult, expected int) int {
 	for i := range r.batches {
 		at := (expected + i) % len(r.batches)
-		l := r.batches[at].lane
-		if l.part.Number == result.Partition && !r.answers[at].answered && r.names(l.topic, result) {
+		p := &r.batches[at]
+		if p.lane.part.Number == result.Partition && !r.answers[at].answered && p.named(result) {
 			return at
 		}
 	}
 	return -1
 }
 
-// names reports whether the result is about the topic, by id or by name, as the version has it.
-func (r *request) names(t *topic, result *wire.ProduceResult) bool {
+// named reports whether the result is about the passenger's topic, by id or by name, as the version has it.
+func (p *passenger) named(result *wire.ProduceResult) bool {
 	if len(result.Topic) > 0 {
-		return string(result.Topic) == t.name
+		return string(result.Topic) == p.lane.topic.name
 	}
-	return result.TopicID == t.id
+	return result.TopicID == p.topicID
 }

@@ -33,7 +33,12 @@ func openOmnibus(t Target) (Client, error) {
 		return nil, err
 	}
 	c := &omnibusClient{producer: producer, data: t.Data, outcomes: newOutcomes()}
-	c.callback = func(_ omnibus.Ack, err error) { c.outcomes.add(err) }
+	c.callback = func(_ omnibus.Ack, err error) {
+		if err != nil {
+			c.outcomes.fail(err)
+		}
+		c.outcomes.add(1)
+	}
 	return c, nil
 }
 

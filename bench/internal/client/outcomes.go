@@ -6,7 +6,8 @@ import (
 	"sync/atomic"
 )
 
-// Outcomes counts in the callback that all records share: one atomic addition a record, the same for every client.
+// Outcomes counts what callbacks are told. Every client's callback makes one atomic addition a record, here or in a
+// counter of its own.
 type Outcomes struct {
 	told     atomic.Int64
 	expected atomic.Int64
@@ -17,17 +18,14 @@ type Outcomes struct {
 
 func newOutcomes() *Outcomes { return &Outcomes{complete: make(chan struct{}, 1)} }
 
-// add notes one record's outcome.
-func (o *Outcomes) add(err error) {
-	if err != nil {
-		o.fail(err)
-	}
-	if o.told.Add(1) == o.expected.Load() {
+// add notes the outcomes of so many records, failures included.
+func (o *Outcomes) add(records int) {
+	if n := int64(records); o.told.Add(n) == o.expected.Load() {
 		o.complete <- struct{}{}
 	}
 }
 
-// fail notes a failure. It is apart from add so that only an error that there is moves to the heap.
+// fail notes that a record failed; it counts nothing else.
 func (o *Outcomes) fail(err error) {
 	o.failed.Add(1)
 	o.first.CompareAndSwap(nil, &err)
