@@ -26,7 +26,7 @@ func (d Delivery) Wait(ctx context.Context) (Ack, error) {
 	if !d.result.Done(int(d.seat)) {
 		d.result.Hurry()
 		if err := d.result.Wait(ctx, int(d.seat)); err != nil {
-			return Ack{}, &PendingError{Delivery: d, Err: err}
+			return Ack{}, &PendingError{Delivery: d, Err: err, Trouble: d.result.Trouble()}
 		}
 	}
 	return d.outcome()

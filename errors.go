@@ -124,11 +124,18 @@ type PendingError struct {
 	Delivery Delivery
 	// Err is the context's cause.
 	Err error
+	// Trouble is what keeps the record, as far as the producer knew at that moment: its broker cannot be reached, the
+	// last attempt was refused, an answer is late. It is nil where nothing was wrong and the wait just short.
+	Trouble error
 }
 
-// Error says that the wait ended and the record did not.
+// Error says that the wait ended and the record did not, and what keeps it.
 func (e *PendingError) Error() string {
-	return fmt.Sprintf("the wait ended before the outcome, the record goes on: %v", e.Err)
+	text := fmt.Sprintf("the wait ended before the outcome, the record goes on: %v", e.Err)
+	if e.Trouble != nil {
+		text += fmt.Sprintf("; so far: %v", e.Trouble)
+	}
+	return text
 }
 
 // Unwrap returns the context's cause, so that errors.Is(err, context.DeadlineExceeded) works.
@@ -151,7 +158,20 @@ func (e *BrokerError) Error() string {
 	if e.Message != "" {
 		text += " The broker says: " + e.Message
 	}
-	return text
+	return text + e.advice()
+}
+
+// advice is what the user can do where the broker's words leave it open.
+func (e *BrokerError) advice() string {
+	switch e.Code {
+	case kerr.TopicAuthorizationFailed.Code:
+		return " Grant this client Write on the topic."
+	case kerr.ClusterAuthorizationFailed.Code:
+		return " Grant this client IdempotentWrite on the cluster, or set Config.DisableIdempotence (enable.idempotence=false)."
+	case kerr.NotEnoughReplicas.Code, kerr.NotEnoughReplicasAfterAppend.Code:
+		return " Look for brokers that are away, or lower the topic's min.insync.replicas."
+	}
+	return ""
 }
 
 // Unwrap returns franz-go's error of the same code, so that errors.Is(err, kerr.TopicAuthorizationFailed) works.

@@ -25,6 +25,7 @@ const fillerBytes = 4000
 func (r *rig) fill() (accepted int64) {
 	r.Helper()
 	r.send(omnibus.Record{Topic: "t", Partition: omnibus.At(0), Value: []byte("first")})
+	synctest.Wait() // its memory is free again
 	r.cluster.SetScript(sim.Always(sim.Produce, sim.Fate{End: sim.RequestSwallowed}))
 	for {
 		if _, err := r.producer.TryEnqueue(r.Context(), record(strings.Repeat("x", fillerBytes))); err != nil {
@@ -82,12 +83,14 @@ func TestATopicThatIsForbiddenFailsAtOnce(t *testing.T) {
 }
 
 func TestWhenAllBrokersAreAwayTheErrorSaysHow(t *testing.T) {
-	inBubble(t, 1, omnibus.Config{MaxBlock: 5 * time.Second}, func(r *rig) {
+	inBubble(t, 1, omnibus.Config{}, func(r *rig) {
 		r.cluster.StopNode(1)
-		_, err := r.producer.Send(r.Context(), record("a"))
+		p := r.open(omnibus.Config{MaxBlock: 5 * time.Second})
+		defer p.Close()
+		_, err := p.Send(r.Context(), record("a"))
 		r.failed(err, true, "node1.sim:9092", "connection refused")
 		r.took(5 * time.Second)
-		if err := r.producer.Ready(r.within(time.Second)); err == nil || !strings.Contains(err.Error(), "node1.sim:9092") {
+		if err := p.Ready(r.within(time.Second)); err == nil || !strings.Contains(err.Error(), "node1.sim:9092") {
 			t.Errorf("Ready: %v", err)
 		}
 	})

@@ -2,7 +2,8 @@ package omnibus
 
 import (
 	"context"
-	"errors"
+
+	"github.com/omnibus-kafka/omnibus/internal/pipeline"
 )
 
 // PartitionInfo is what the cluster says of one partition.
@@ -19,9 +20,9 @@ type PartitionInfo struct {
 // max.block.ms.
 func (p *Producer) PartitionsFor(ctx context.Context, topic string) ([]PartitionInfo, error) {
 	if fault := topicNameFault(topic); fault != "" {
-		return nil, errors.Join(ErrInvalidRecord, errors.New(fault))
+		return nil, invalidTopic(topic, fault)
 	}
-	ctx, cancel := context.WithTimeout(ctx, p.settings.MaxBlock)
+	ctx, cancel := context.WithTimeoutCause(ctx, p.settings.MaxBlock, pipeline.ErrMaxBlock)
 	defer cancel()
 	known, err := p.pipeline.Metadata.Wait(ctx, topic, -1)
 	if err != nil {

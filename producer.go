@@ -153,12 +153,15 @@ func (p *Producer) metadataUpdated(changed []string) {
 // Ready waits until the cluster answered and every topic of Config.Topics is known, or until ctx ends; the error then
 // says what stood in the way. A producer works without it: it is for services that want to know early.
 func (p *Producer) Ready(ctx context.Context) error {
+	if p.pipeline.Closing() {
+		return ErrClosed
+	}
 	if err := p.pipeline.Metadata.Ready(ctx); err != nil {
-		return err
+		return p.closedOr(err)
 	}
 	for topic := range p.settings.Topics {
 		if _, err := p.pipeline.Metadata.Wait(ctx, topic, -1); err != nil {
-			return err
+			return p.closedOr(err)
 		}
 	}
 	return nil
@@ -203,7 +206,7 @@ func (p *Producer) Shutdown(ctx context.Context) error {
 func (p *Producer) shutDown(ctx context.Context) error {
 	lost, unsent, untold := p.pipeline.Close(ctx, ErrClosed)
 	switch {
-	case unsent != nil:
+	case lost != (pipeline.Lost{}):
 		return &UnsentError{NotWritten: lost.NotWritten, Unknown: lost.Unknown, Err: unsent}
 	case untold != nil:
 		return fmt.Errorf("closed before every callback had run: %w", untold)

@@ -119,6 +119,9 @@ func (p *Producer) append(ctx context.Context, r *Record, how *accumulator.Board
 		entry.Record.HeaderCount = int32(len(r.Headers))
 		entry.Record.Headers = appendHeaders(space[:0], r.Headers)
 	}
+	if entry.Timestamp < 0 {
+		return place, "timestamp check", fmt.Errorf("%w: timestamp %v is before 1970, which Kafka cannot store; leave Record.Timestamp zero for now", ErrInvalidRecord, r.Timestamp)
+	}
 	if size := entry.SizeMax(); size > way.SizeMax {
 		return place, "size check", fmt.Errorf("%w: it takes up to %d bytes, and %d is the most that max.request.size and buffer.memory allow", ErrRecordTooLarge, size, way.SizeMax)
 	}
@@ -151,10 +154,15 @@ func (p *Producer) route(ctx context.Context, topic string, wait time.Duration) 
 		return r, wait, nil
 	}
 	if fault := topicNameFault(topic); fault != "" {
-		return nil, 0, errors.Join(ErrInvalidRecord, errors.New(fault))
+		return nil, 0, invalidTopic(topic, fault)
 	}
 	r, left, err := p.pipeline.Route(ctx, topic, wait)
 	return r, left, p.closedOr(err)
+}
+
+// invalidTopic is the error of a topic's name that cannot be one. The name may be anything, so it is cut short.
+func invalidTopic(topic, fault string) error {
+	return fmt.Errorf("%w: %.250q is no topic's name; a name has %s", ErrInvalidRecord, topic, fault)
 }
 
 // closedOr is ErrClosed if the producer is closing, which explains any failure, else err.
@@ -192,7 +200,7 @@ func (p *Producer) chooseExplicit(ctx context.Context, way *pipeline.Route, n in
 		bounded, cancel := context.WithTimeout(ctx, min(how.Wait, growthWait))
 		defer cancel()
 		if err := p.pipeline.Grow(bounded, way, n); err != nil {
-			return errors.Join(ErrInvalidRecord, err)
+			return fmt.Errorf("%w: %w", ErrInvalidRecord, err)
 		}
 	}
 	how.Partition = way.Topic.Partitions()[n]

@@ -5,6 +5,7 @@ import (
 	"encoding/gob"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -36,13 +37,13 @@ const (
 )
 
 // start opens a producer for each writer. Both of a process have keys, so that the producers meet in every partition.
-func (c *childTask) start() ([]*load, error) {
+func (c *childTask) start(logger *slog.Logger) ([]*load, error) {
 	var loads []*load
 	for _, number := range c.Writers {
 		w := newWriter(c.Topic, c.Run, number, wayKeyed, sharedTarget)
 		w.rate = sharedRate
 		l := newLoad(context.Background(), c.Topic, []*writer{w})
-		if err := l.begin(omnibus.Config{Brokers: c.Brokers}); err != nil {
+		if err := l.begin(omnibus.Config{Brokers: c.Brokers, Logger: logger}); err != nil {
 			return nil, err
 		}
 		loads = append(loads, l)
@@ -81,7 +82,7 @@ func startShared(t *testing.T, k *kafkatest.Kafka, topic string, run uint64) *sh
 	}
 	own := s.task
 	own.Writers = []uint32{3, 4}
-	if s.here, err = own.start(); err != nil {
+	if s.here, err = own.start(failureLog(t)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -130,7 +131,7 @@ func TestWriteInAChildProcess(t *testing.T) {
 	if err := json.Unmarshal([]byte(encoded), &task); err != nil {
 		t.Fatal(err)
 	}
-	loads, err := task.start()
+	loads, err := task.start(failureLog(t))
 	if err != nil {
 		t.Fatal(err)
 	}

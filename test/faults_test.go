@@ -75,7 +75,7 @@ func startIdempotent(t *testing.T, k *kafkatest.Kafka, topic string, run uint64)
 	sticky := newWriter(topic, run, 2, waySticky, 350_000)
 	explicit := newWriter(topic, run, 3, wayExplicit, 250_000)
 	waiting := newWriter(topic, run, 4, waySend, 0)
-	keyed.rate, sticky.rate, explicit.rate, waiting.rate = 4500, 4000, 3000, 50
+	keyed.rate, sticky.rate, explicit.rate, waiting.rate = 9000, 8000, 6000, 50
 	l = startLoad(t, omnibus.Config{Brokers: k.Brokers()}, topic, keyed, sticky, explicit, waiting)
 	bursts = newWriter(topic, run, 5, wayExplicit, 1_000_000)
 	l.writers = append(l.writers, bursts)

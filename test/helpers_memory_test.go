@@ -124,7 +124,7 @@ func allStacks() string {
 func open(t testing.TB, config omnibus.Config) *omnibus.Producer {
 	t.Helper()
 	if config.Logger == nil {
-		config.Logger = slog.New(slog.DiscardHandler)
+		config.Logger = quiet()
 	}
 	p, err := omnibus.Open(context.Background(), config)
 	if err != nil {
@@ -137,6 +137,9 @@ func open(t testing.TB, config omnibus.Config) *omnibus.Producer {
 	})
 	return p
 }
+
+// quiet is a logger of nothing.
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // underRace reports whether this binary was built with the race detector, which multiplies memory and time.
 func underRace() bool {

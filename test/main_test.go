@@ -13,9 +13,10 @@ var shared kafkatest.SharedKafka
 
 func TestMain(m *testing.M) { os.Exit(shared.Run(m)) }
 
-// realKafka returns the shared cluster: three nodes, replication factor 3, min.insync.replicas 2.
+// realKafka returns the shared cluster: three nodes, replication factor 3, min.insync.replicas 2, and topics are not
+// created by being named.
 func realKafka(t testing.TB) *kafkatest.Kafka {
 	t.Helper()
 	kafkatest.RequireKafka(t)
-	return shared.Get(t, 3)
+	return shared.Get(t, 3, kafkatest.Property("auto.create.topics.enable", "false"))
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"log/slog"
 	"runtime"
 	"strings"
 	"sync"
@@ -70,7 +69,8 @@ func TestMemoryStaysBoundedWhileAllBrokersAreGone(t *testing.T) {
 	if most := int64(64 << 20); during.PeakBytes > most && !underRace() {
 		t.Errorf("the process took %.1f MiB at its peak; want at most 64", mib(during.PeakBytes))
 	}
-	if least := (16 << 20) * 3 / 4 / outageValueBytes; during.Accepted < least {
+	// What is kept for partitions without a leader and for callbacks, a fifth of one half each, stays empty.
+	if least := (16 << 20) * 7 / 10 / outageValueBytes; during.Accepted < least {
 		t.Errorf("only %d records of 10 KiB were accepted into 16 MiB; want %d or more", during.Accepted, least)
 	}
 	if during.ByMaxBlock == 0 || during.ByContext == 0 {
@@ -157,7 +157,7 @@ type outage struct {
 
 func outageChild(brokers []string) (map[string]func() (any, error), error) {
 	p, err := omnibus.Open(context.Background(), omnibus.Config{
-		Brokers: brokers, BufferBytes: 16 << 20, MaxBlock: outageMaxBlock, Logger: slog.New(slog.DiscardHandler),
+		Brokers: brokers, BufferBytes: 16 << 20, MaxBlock: outageMaxBlock, Logger: quiet(),
 	})
 	if err != nil {
 		return nil, err
@@ -421,7 +421,7 @@ func TestMillionRecordsCostHardlyAnyHeapObjects(t *testing.T) {
 }
 
 func objectsChild(brokers []string) (map[string]func() (any, error), error) {
-	p, err := omnibus.Open(context.Background(), omnibus.Config{Brokers: brokers, Logger: slog.New(slog.DiscardHandler)})
+	p, err := omnibus.Open(context.Background(), omnibus.Config{Brokers: brokers, Logger: quiet()})
 	if err != nil {
 		return nil, err
 	}
@@ -530,7 +530,7 @@ func idleChild(brokers []string) (map[string]func() (any, error), error) {
 func touchAndRest(brokers []string) (report idleReport, err error) {
 	report.Goroutines, report.HeapBytes = runtime.NumGoroutine(), liveHeap()
 	report.GoroutinesFirst, report.HeapFirstBytes = report.Goroutines, report.HeapBytes
-	p, err := omnibus.Open(context.Background(), omnibus.Config{Brokers: brokers, Logger: slog.New(slog.DiscardHandler)})
+	p, err := omnibus.Open(context.Background(), omnibus.Config{Brokers: brokers, Logger: quiet()})
 	if err != nil {
 		return report, err
 	}

@@ -9,11 +9,11 @@ import (
 	"github.com/omnibus-kafka/omnibus/internal/dispatch"
 )
 
-// How many finished batches are kept for another life. A batch that carried callbacks keeps the memory of its seats,
-// so seatsKept bounds what one may keep.
+// What finished batches keep for another life: as many as a thousand busy partitions have under way, and, because their
+// seats are memory that buffer.memory does not count, seats (32 bytes each) for so many callbacks among them.
 const (
-	batchesKept = 1024
-	seatsKept   = 32 << 10
+	batchesKept = 8192
+	seatsKept   = 256 << 10
 )
 
 // Accumulator lets records board batches. One serves a whole producer.
@@ -28,7 +28,8 @@ type Accumulator struct {
 
 	mu struct {
 		sync.Mutex
-		free []*batch.Batch
+		free  []*batch.Batch
+		seats int // that the free batches have memory for
 	}
 }
 
@@ -50,6 +51,7 @@ func (a *Accumulator) takeBatch() *batch.Batch {
 		b := a.mu.free[n-1]
 		a.mu.free[n-1] = nil
 		a.mu.free = a.mu.free[:n-1]
+		a.mu.seats -= cap(b.Seats())
 		return b
 	}
 	return batch.New()
@@ -57,14 +59,13 @@ func (a *Accumulator) takeBatch() *batch.Batch {
 
 // PutBatch takes back a batch that nobody refers to any more.
 func (a *Accumulator) PutBatch(b *batch.Batch) {
-	if cap(b.Seats()) > seatsKept {
-		return
-	}
 	b.Reset()
+	seats := cap(b.Seats())
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if len(a.mu.free) < batchesKept {
+	if len(a.mu.free) < batchesKept && a.mu.seats+seats <= seatsKept {
 		a.mu.free = append(a.mu.free, b)
+		a.mu.seats += seats
 	}
 }
 
@@ -86,7 +87,7 @@ func (a *Accumulator) ReleaseSlabs(b *batch.Batch) { a.pool.Put(b.TakeSlabs()) }
 // newPartition returns a partition of the topic, whose records go to an account of nobody until a leader is known.
 func (a *Accumulator) newPartition(t *Topic, number int32, leaderless *Leader) *Partition {
 	p := &Partition{Topic: t, Number: number, Settings: t.Settings, inbox: a.Inbox}
-	p.hurry = p.Hurry
+	p.hurry, p.why = p.Hurry, p.Trouble
 	p.leader.Store(leaderless)
 	p.mu.readyBytes = t.Settings.BatchBytes
 	return p

@@ -35,8 +35,10 @@ type Partition struct {
 	queued  atomic.Int32          // batches announced and not yet departed
 	refused atomic.Pointer[error] // set once, when no more records are taken
 	signals atomic.Uint32
-	next    *Partition // in the inbox's list, owned by whoever raised the first signal
-	hurry   func()     // Hurry as a value, made once for all results
+	next    *Partition            // in the inbox's list, owned by whoever raised the first signal
+	hurry   func()                // Hurry as a value, made once for all results
+	why     func() error          // likewise Trouble
+	trouble atomic.Pointer[error] // why the last attempt failed, until one succeeds
 
 	mu struct {
 		sync.Mutex
@@ -44,6 +46,7 @@ type Partition struct {
 		fresh      []*batch.Batch // not announced to the sender yet
 		readyBytes int            // size at which the sender wants to hear of the boarding batch
 		usualBytes int            // what the last batches took, which tells the size of the first slab
+		turnBytes  int            // of unkeyed records, that the topic's Sticky has not heard of
 		accepted   int64          // records that boarded
 	}
 	inbox *Inbox
@@ -61,6 +64,10 @@ type Settings struct {
 type Leader struct {
 	// Account is the pool's account that the partitions' slabs are charged to.
 	Account *bufferpool.Account
+	// Away says why the broker cannot be reached, Slow how long it has owed an answer; nil, as a function or as an error,
+	// says nothing. Both are called from any goroutine.
+	Away, Slow func() error
+
 	stalled atomic.Int64
 }
 
@@ -95,6 +102,34 @@ func (p *Partition) Refuse(cause error) (first bool) {
 
 // Hurry tells the sender that somebody waits for what is queued.
 func (p *Partition) Hurry() { p.raise(SignalWaiter) }
+
+// Troubled notes why an attempt to send failed; nil that one succeeded.
+func (p *Partition) Troubled(err error) {
+	switch {
+	case err != nil:
+		p.trouble.Store(&err)
+	case p.trouble.Load() != nil:
+		p.trouble.Store(nil)
+	}
+}
+
+// Trouble is what keeps the partition's records from being acknowledged, as far as it is known: the leader is away, the
+// last attempt failed, or an answer is due. It is nil otherwise, and may be called from any goroutine.
+func (p *Partition) Trouble() error {
+	leader := p.leader.Load()
+	if leader.Away != nil {
+		if err := leader.Away(); err != nil {
+			return err
+		}
+	}
+	if err := p.trouble.Load(); err != nil {
+		return *err
+	}
+	if leader.Slow != nil {
+		return leader.Slow()
+	}
+	return nil
+}
 
 // Accepted is the number of records that boarded so far.
 func (p *Partition) Accepted() int64 {

@@ -30,6 +30,9 @@ func (t *Topic) LimitBatch(bytes int) {
 	}
 }
 
+// BatchLimit is the largest batch, in bytes, that the topic was not found to refuse.
+func (t *Topic) BatchLimit() int { return int(t.limitBytes.Load()) }
+
 // Partitions are the topic's partitions by number. The slice is immutable.
 func (t *Topic) Partitions() []*Partition { return *t.partitions.Load() }
 

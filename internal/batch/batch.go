@@ -96,6 +96,8 @@ type SenderState struct {
 	Deadline time.Duration
 	// Told is set when the outcome was told while a request still carries the batch.
 	Told bool
+	// Doom is the outcome of a batch that was given up while its request was being encoded, until it is told.
+	Doom *Failure
 	// Prev and Next link all batches whose outcome is open, oldest first.
 	Prev, Next *Batch
 }

@@ -131,7 +131,7 @@ func (b *Batch) seat(at int, s Seat) {
 // holds the partition's lock.
 func (b *Batch) Ticket(seat int32, tag uint64, origin Origin) *Result {
 	if b.result == nil {
-		b.result = &Result{Topic: origin.Topic, Partition: origin.Partition, BaseTimestamp: b.building.baseTimestamp, hurry: origin.Hurry}
+		b.result = &Result{Topic: origin.Topic, Partition: origin.Partition, BaseTimestamp: b.building.baseTimestamp, hurry: origin.Hurry, trouble: origin.Trouble}
 	}
 	if tag != 0 {
 		b.result.tag(int(seat), tag)
@@ -145,4 +145,6 @@ type Origin struct {
 	Partition int32
 	// Hurry makes the partition's batches leave at once.
 	Hurry func()
+	// Trouble says what keeps them from being acknowledged, nil if nothing is known to.
+	Trouble func() error
 }

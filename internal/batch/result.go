@@ -39,6 +39,8 @@ type Result struct {
 	BaseTimestamp int64
 	// hurry tells the sender that somebody waits.
 	hurry func()
+	// trouble asks what keeps the records.
+	trouble func() error
 	// tags is written under the partition's lock while the batch is building, and read once an outcome is there.
 	tags []uint64
 
@@ -93,6 +95,14 @@ func (r *Result) Hurry() {
 	if r.hurry != nil {
 		r.hurry()
 	}
+}
+
+// Trouble is what keeps the records from being acknowledged, nil if nothing is known to.
+func (r *Result) Trouble() error {
+	if r.trouble == nil {
+		return nil
+	}
+	return r.trouble()
 }
 
 // Wait blocks until the outcome of the seat is known or ctx ends; the error is the context's cause.

@@ -23,13 +23,14 @@ type stretch struct {
 	err          error
 }
 
-// SplitBySize cuts the batch into parts whose records take at most about targetBytes each, so that each is smaller than
-// refusedBytes. A record larger than the target makes a part alone.
+// SplitBySize cuts the batch into parts of at most about targetBytes each, the header included, and smaller than refusedBytes.
+// A record larger than the target makes a part alone.
 func (b *Batch) SplitBySize(targetBytes, refusedBytes int) ([]Part, error) {
 	records, plain, err := b.Records()
 	if err != nil {
 		return nil, err
 	}
+	targetBytes = min(targetBytes, refusedBytes-1) - wire.BatchHeaderLen
 	// A compressed batch is cut where its plain records stand in the same ratio.
 	if plain > b.body.bytes && b.body.bytes > 0 {
 		targetBytes = int(int64(targetBytes) * int64(plain) / int64(b.body.bytes))

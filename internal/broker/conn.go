@@ -228,6 +228,18 @@ func (c *Conn) settleLeft(left call, sent bool, cause error) {
 	}
 }
 
+// Unanswered says for how long the oldest request without an answer has been waiting, as an error; nil if there is none.
+func (c *Conn) Unanswered() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.mu.calls.empty() {
+		return nil
+	}
+	oldest := c.mu.calls.at(c.mu.calls.head)
+	return fmt.Errorf("%s is connected but has not answered %s for %v; it may be overloaded, hang, or wait for its replicas",
+		c.address, oldest.name(), time.Since(oldest.queuedAt).Round(time.Millisecond))
+}
+
 // lostLocked describes a failure together with the request that suffers most from it.
 func (c *Conn) lostLocked(err error) *LostError {
 	lost := &LostError{Address: c.address, Err: err}

@@ -20,6 +20,11 @@ const (
 //
 // The connection serves nothing before Start. The broker's Produce must have a version in 7 to 13 (Kafka 2.1 or newer).
 func Connect(ctx context.Context, cfg *Config, address string) (*Conn, error) {
+	return new(Dialing).Connect(ctx, cfg, address)
+}
+
+// open is Connect between its beginning and its end.
+func (d *Dialing) open(ctx context.Context, cfg *Config, address string) (*Conn, error) {
 	limit := cfg.connectTimeout()
 	if _, ok := ctx.Deadline(); ok {
 		limit = cfg.connectTimeoutMax()
@@ -27,10 +32,11 @@ func Connect(ctx context.Context, cfg *Config, address string) (*Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 
-	socket, err := cfg.dial(ctx, address)
+	socket, err := cfg.dial(ctx, address, d)
 	if err != nil {
 		return nil, dialError(address, err)
 	}
+	d.reached(PhaseAPI)
 	c := newConn(cfg, address, socket)
 	if err := c.handshake(ctx); err != nil {
 		socket.Close()
@@ -39,13 +45,12 @@ func Connect(ctx context.Context, cfg *Config, address string) (*Conn, error) {
 	return c, nil
 }
 
-func (cfg *Config) dial(ctx context.Context, address string) (net.Conn, error) {
+func (cfg *Config) dial(ctx context.Context, address string, watch *Dialing) (net.Conn, error) {
 	dial := cfg.Dial
 	if dial == nil {
-		dialer := &net.Dialer{KeepAliveConfig: net.KeepAliveConfig{
-			Enable: true, Idle: keepAliveIdle, Interval: keepAliveInterval, Count: keepAliveCount,
-		}}
-		dial = dialer.DialContext
+		dial = watch.dialer().DialContext
+	} else {
+		watch.reached(PhaseTCP)
 	}
 	socket, err := dial(ctx, "tcp", address)
 	if err != nil {

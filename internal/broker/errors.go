@@ -118,7 +118,7 @@ func dialError(address string, err error) *ConnectError {
 		failure.Err = advise(err, "nothing listens there; check that the broker runs and that this is its listener's port")
 	case errors.Is(err, context.Canceled):
 	case isTimeout(err):
-		failure.Err = advise(err, "no answer from that address; check the host, and firewalls on the way")
+		failure.Err = advise(err, "no answer from that address; "+adviceUnreachable)
 	}
 	return failure
 }
@@ -132,14 +132,19 @@ func handshakeError(address string, waited time.Duration, err error) *ConnectErr
 		failure.Phase = PhaseTLS
 	case errors.Is(err, context.Canceled):
 	case isTimeout(err) || errors.Is(err, context.DeadlineExceeded):
-		failure.Err = advise(err, fmt.Sprintf("the port took the connection but did not answer within %v; it may "+
-			"not be Kafka's (web servers wait like that), may want TLS, or the broker may be overloaded or still starting",
-			waited.Round(time.Millisecond)))
+		failure.Err = advise(err, adviceSilent(waited))
 	case isDisconnect(err):
 		failure.Err = advise(err, "the port took the connection and closed it at the first request; it may expect TLS or "+
 			"SASL, belong to something other than Kafka, or the broker may be shutting down")
 	}
 	return failure
+}
+
+const adviceUnreachable = "check the host, and firewalls on the way"
+
+func adviceSilent(waited time.Duration) string {
+	return fmt.Sprintf("the port took the connection but did not answer within %v; it may not be Kafka's (web servers "+
+		"wait like that), may want TLS, or the broker may be overloaded or still starting", waited.Round(time.Millisecond))
 }
 
 func advise(err error, advice string) error { return fmt.Errorf("%w: %s", err, advice) }

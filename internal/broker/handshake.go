@@ -20,6 +20,11 @@ const (
 	// Version 4 tells of features whose lowest version is 0 (KIP-1022); 5 needs the cluster's id, which a first
 	// connection does not have.
 	apiVersionsVersion = 4
+
+	// firstCorrelationID is a connection's, before 1, 2, 3 …: it reads "\r\n\r\n" on the wire. To a broker one number is
+	// as good as another; a web server takes it for the end of a request that makes no sense and says so at once, where
+	// it would else wait for the rest.
+	firstCorrelationID = 0x0d0a0d0a
 )
 
 // versionRange is what a broker says it supports of one request.
@@ -118,6 +123,9 @@ func (c *Conn) exchange(request kmsg.Request, limit int) (body []byte, err error
 	c.mu.Lock()
 	id := c.nextIDLocked()
 	c.mu.Unlock()
+	if id == 0 {
+		id = firstCorrelationID
+	}
 	sent, err := c.socket.Write(c.format.AppendRequest(nil, request, id))
 	c.counters.BytesOut.Add(int64(sent))
 	if err != nil {

@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"crypto/tls"
+	"encoding/binary"
 	"errors"
 	"io"
 	"net"
@@ -34,7 +35,7 @@ func TestHandshakeFallsBackWhenItsVersionIsUnknown(t *testing.T) {
 					if first.key != apiVersionsKey || first.version != 4 {
 						t.Errorf("first request is key %d version %d", first.key, first.version)
 					}
-					b.write(withLength(append([]byte{0, 0, 0, 0, 0, 0, 0, byte(first.id)}, test.refusal...)))
+					b.write(withLength(append(binary.BigEndian.AppendUint32(make([]byte, 4), uint32(first.id)), test.refusal...)))
 					second := b.read()
 					if second.version != test.wanted {
 						t.Errorf("asked again with version %d, wanted %d", second.version, test.wanted)
@@ -97,8 +98,8 @@ func TestConnectSaysWhatIsWrong(t *testing.T) {
 		{"TLS handshake", answer("\x16\x03\x03\x00\x40"), PhaseTLS, "answers in TLS", ErrProtocol},
 		{"other text", answer("SSH-2.0-OpenSSH\r\n"), PhaseAPI, `text ("SSH-")`, ErrProtocol},
 		{"huge frame", answer("\x7f\xff\xff\xff"), PhaseAPI, "frame of 2147483647 bytes", ErrProtocol},
-		{"wrong id", answer("\x00\x00\x00\x06\x00\x00\x00\x09\x00\x00"), PhaseAPI, "correlation id 9, expected 0", ErrProtocol},
-		{"broken answer", answer("\x00\x00\x00\x07\x00\x00\x00\x00\x00\x00\x09"), PhaseAPI, "ApiVersions v4", ErrProtocol},
+		{"wrong id", answer("\x00\x00\x00\x06\x00\x00\x00\x09\x00\x00"), PhaseAPI, "correlation id 9, expected 218762506", ErrProtocol},
+		{"broken answer", answer("\x00\x00\x00\x07\r\n\r\n\x00\x00\x09"), PhaseAPI, "ApiVersions v4", ErrProtocol},
 		{"hang-up", func(b *scriptedBroker) { b.read() }, PhaseAPI, "TLS or SASL", io.EOF},
 		{"hang-up in the middle", func(b *scriptedBroker) { b.read(); b.write([]byte{0, 0}) }, PhaseAPI, "closed it", io.ErrUnexpectedEOF},
 		{"silence", func(b *scriptedBroker) { b.ignore() }, PhaseAPI, "did not answer within 10s", context.DeadlineExceeded},

@@ -8,7 +8,8 @@ import (
 // NoLeader is the account of the partitions whose leader is not known.
 const NoLeader int32 = -1
 
-// Callbacks is the account of what is enqueued within callbacks when the partition's own account has no room.
+// Callbacks is the account of what callbacks enqueue when the account of the partition's broker has no room. It has a
+// share only if SetAccounts names it.
 const Callbacks int32 = -2
 
 // Account is whom memory is charged to: a broker, or NoLeader. It lives as long as its pool; there are as many as the

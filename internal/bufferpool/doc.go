@@ -12,7 +12,7 @@
 //	       └───────┴─┴─┴─┴─┴───────┴───────┴───────────────────────────────┴─── ...
 //
 //	total  ├──── guaranteed: half, in equal shares ────┤├──────── shared: the other half ────────┤
-//	       │ broker 1 │ broker 2 │ broker 3 │ no leader ││  whoever uses more than its own share  │
+//	       │ broker 1 │ broker 2 │no leader │ callbacks ││  whoever uses more than its own share  │
 //
 // Invariants:
 //

@@ -9,7 +9,7 @@
 //	vars_test.go        package-level variables
 //	text_test.go        open ends, and traces of one machine, in any text file
 //	modules_test.go     go.mod files: the pinned dependencies, and nothing replaced
-//	links_test.go       files and folders that documents name exist
+//	links_test.go       what documents name exists, and docs/MAP.md names every package
 //
 // The rules hold for every module and every Go file, except tests, generated files and what lies under testdata (the rules
 // of text_test.go hold there too). There is no list of exceptions and no comment that silences a rule: whoever finds a

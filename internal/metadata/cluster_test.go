@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/omnibus-kafka/omnibus/internal/broker"
 	"github.com/omnibus-kafka/omnibus/internal/metadata/control"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -157,7 +158,7 @@ func (s *scripted) requests() []asked {
 	return slices.Clone(s.mu.asked)
 }
 
-func (s *scripted) connect(_ context.Context, address string) (control.Requester, error) {
+func (s *scripted) connect(_ context.Context, address string, _ *broker.Dialing) (control.Requester, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.mu.dials++

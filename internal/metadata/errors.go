@@ -31,23 +31,37 @@ type TopicError struct {
 	Cause error
 }
 
-// Error says what is missing, for how long it was waited for, what was heard last and what to do.
+// Error says what is missing, for how long it was waited for and what ended the wait, what was heard last and what to do.
 func (e *TopicError) Error() string {
 	if e.Ended == nil && e.Code != 0 {
 		return fmt.Sprintf("topic %q: %s from %s%s", e.Topic, codeName(e.Code), e.From, e.advice())
 	}
+	if int(e.Partition) >= e.Partitions && e.Partitions > 0 {
+		return e.noPartition()
+	}
+	missing := fmt.Sprintf("topic %q not present in metadata after %v", e.Topic, e.waited())
+	if e.Ended != nil {
+		missing += fmt.Sprintf(" (%v)", e.Ended)
+	}
+	switch {
+	case e.Cause != nil:
+		return fmt.Sprintf("%s: %v", missing, e.Cause)
+	case e.Code != 0:
+		return fmt.Sprintf("%s: last answer %s from %s%s", missing, codeName(e.Code), e.From, e.advice())
+	}
+	return missing + ": no answer about it yet"
+}
+
+// noPartition is Error for a topic that has fewer partitions than were asked for.
+func (e *TopicError) noPartition() string {
+	text := fmt.Sprintf("partition %d of topic %q does not exist: it has %d (0 to %d)", e.Partition, e.Topic, e.Partitions, e.Partitions-1)
+	if e.Waited > 0 {
+		text += fmt.Sprintf(", and got no more within %v", e.waited())
+	}
 	if e.Cause != nil {
-		return fmt.Sprintf("topic %q not present in metadata after %v: %v", e.Topic, e.waited(), e.Cause)
+		return fmt.Sprintf("%s, while metadata could not be had: %v", text, e.Cause)
 	}
-	if e.Partitions > 0 {
-		return fmt.Sprintf("partition %d of topic %q does not exist after %v: it has %d (0..%d)",
-			e.Partition, e.Topic, e.waited(), e.Partitions, e.Partitions-1)
-	}
-	if e.Code != 0 {
-		return fmt.Sprintf("topic %q not present in metadata after %v: last answer %s from %s%s",
-			e.Topic, e.waited(), codeName(e.Code), e.From, e.advice())
-	}
-	return fmt.Sprintf("topic %q not present in metadata after %v: no answer about it yet", e.Topic, e.waited())
+	return text + "; name one of these, or add partitions, for example with kafka-topics.sh --alter --partitions"
 }
 
 // waited is Waited without digits that nobody reads.

@@ -133,7 +133,8 @@ func (m *Manager) Stats() Stats {
 	return s
 }
 
-// Ready waits until the cluster has answered once. Its error holds ctx's, and how the brokers failed.
+// Ready waits until the cluster has answered once. Its error holds ctx's, and how the brokers failed or what is
+// being waited for.
 func (m *Manager) Ready(ctx context.Context) error {
 	start := time.Now()
 	for {
@@ -149,6 +150,9 @@ func (m *Manager) Ready(ctx context.Context) error {
 		select {
 		case <-news:
 		case <-ctx.Done():
+			if cause == nil {
+				cause = m.client.Trouble()
+			}
 			return ended(ctx, time.Since(start), cause)
 		}
 	}

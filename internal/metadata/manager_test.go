@@ -149,7 +149,7 @@ func TestPartitionOutOfRangeWaitsForGrowth(t *testing.T) {
 		s.setTopic("t", 1, 0, 1, 1, 1)
 		s.mustWait("t")
 		_, err := s.wait("t", 9)
-		if err == nil || !strings.Contains(err.Error(), `partition 9 of topic "t" does not exist after 1m0s: it has 3 (0..2)`) {
+		if err == nil || !strings.Contains(err.Error(), `partition 9 of topic "t" does not exist: it has 3 (0 to 2), and got no more within 1m0s`) {
 			t.Fatalf("error %v, want the partition count", err)
 		}
 		time.AfterFunc(10*time.Second, func() { s.setTopic("t", 1, 0, 1, 1, 1, 2) })
@@ -433,5 +433,21 @@ func TestRunReturnsWhileARequestHangs(t *testing.T) {
 		s.manager.Want("t")
 		synctest.Wait()
 		// run cancels now, waits for Run, which a hang would make a deadlock of the bubble, and looks for stray requests.
+	})
+}
+
+func TestWaitsThatEndBeforeAnythingFailedSayWhatTheyWaitedFor(t *testing.T) {
+	run(t, func(t *testing.T, s *scripted) {
+		s.script(func() { s.mu.delay = time.Hour })
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		const want = "boot:9092 (connected, but no answer for 3s"
+		_, err := s.manager.Wait(ctx, "t", -1)
+		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "(context deadline exceeded)") {
+			t.Errorf("Wait: %v, want the silent broker and the context", err)
+		}
+		if err := s.manager.Ready(ctx); !strings.Contains(err.Error(), want) {
+			t.Errorf("Ready: %v, want the silent broker", err)
+		}
 	})
 }

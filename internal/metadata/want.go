@@ -166,9 +166,12 @@ func (m *Manager) leave(in *interest) {
 // failure is the error of a wait that its context ended.
 func (m *Manager) failure(in *interest, topic string, partition int32, waited time.Duration, cause error) error {
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	e := m.failureLocked(in, topic, partition)
 	e.Waited, e.Ended, e.Cause = waited, cause, m.mu.lastErr
+	m.mu.Unlock()
+	if e.Cause == nil && e.Code == 0 && e.Partitions == 0 {
+		e.Cause = m.client.Trouble() // nothing was heard yet
+	}
 	return e
 }
 

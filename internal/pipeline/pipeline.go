@@ -96,7 +96,10 @@ func Open(ctx context.Context, config Config) *Pipeline {
 	p := &Pipeline{config: config, Network: new(broker.Counters)}
 	p.config.Network.Counters = p.Network
 	p.pool = bufferpool.New(config.BufferBytes, bufferpool.Hooks{OnPressure: func() { p.Sender.Pressure() }})
-	p.leaderless = &accumulator.Leader{Account: p.pool.Account(bufferpool.NoLeader)}
+	p.leaderless = &accumulator.Leader{
+		Account: p.pool.Account(bufferpool.NoLeader),
+		Away:    func() error { return sender.ErrNoLeader },
+	}
 	p.Callbacks = dispatch.New(config.Callbacks)
 	p.Accumulator = accumulator.New(p.pool, p.Callbacks)
 	p.openControl()
@@ -113,8 +116,8 @@ func (p *Pipeline) openControl() {
 	plane := control.Config{
 		Bootstrap: p.config.Bootstrap, RequestTimeout: p.config.Network.RequestTimeout,
 		Reconnect: p.config.Reconnect, KeepBrokers: p.config.KeepBrokers, Logger: p.config.Logger,
-		Connect: func(ctx context.Context, address string) (control.Requester, error) {
-			conn, err := broker.Connect(ctx, &p.config.Network, address)
+		Connect: func(ctx context.Context, address string, dialing *broker.Dialing) (control.Requester, error) {
+			conn, err := dialing.Connect(ctx, &p.config.Network, address)
 			if err != nil {
 				return nil, err
 			}

@@ -15,6 +15,9 @@ import (
 // ErrPending is returned for a topic that is not known yet, by a call that may not wait.
 var ErrPending = errors.New("metadata pending")
 
+// ErrMaxBlock is the cause of a context that max.block.ms ended.
+var ErrMaxBlock = errors.New("max.block.ms ran out")
+
 // Route is the way of a topic's records.
 type Route struct {
 	Topic *accumulator.Topic
@@ -43,7 +46,7 @@ func (p *Pipeline) Route(ctx context.Context, topic string, wait time.Duration) 
 		return p.routeNow(topic)
 	}
 	began := time.Now()
-	bounded, cancel := context.WithTimeout(ctx, wait)
+	bounded, cancel := context.WithTimeoutCause(ctx, wait, ErrMaxBlock)
 	defer cancel()
 	known, err := p.Metadata.Wait(bounded, topic, -1)
 	if err != nil {

@@ -49,6 +49,7 @@ func (c *core) done(now time.Duration, r *request, throttle time.Duration, writt
 		}
 	}
 	c.dropRequest(r)
+	c.failHalted()
 	c.pump(n)
 	c.endFlushes()
 }
@@ -122,10 +123,10 @@ func (c *core) end(l *lane, b *batch.Batch, o batch.Outcome) {
 func (c *core) tell(l *lane, b *batch.Batch, o batch.Outcome) {
 	c.open.remove(b)
 	b.Sender.Told = true
+	c.do.resolve(l, b, o)
 	if o.Failure != nil && c.config.HaltOnFailure {
 		c.halt(l, o.Failure)
 	}
-	c.do.resolve(l, b, o)
 }
 
 // lost tells that a request went without an answer: the batch is tried again under the same number. If any of it was
@@ -180,14 +181,14 @@ func (c *core) failure(b *batch.Batch, err error, where string, notWritten bool)
 // ghostDone ends a batch whose outcome was told while it was in flight (its delivery timeout ran out). It is never
 // sent again, whatever the broker said.
 func (c *core) ghostDone(p passenger, accepted bool, a *answer) {
-	c.offRequest(p)
-	p.lane.drop(p.batch)
 	switch {
 	case accepted:
 		c.noteAck(p.lane, p.batch, a.offset)
 	case p.batch.Sender.Numbered:
 		p.lane.gap = true
 	}
+	p.lane.drop(p.batch)
+	c.offRequest(p)
 }
 
 // noteAck notes in the partition's numbers that a batch is in the log.
@@ -205,6 +206,10 @@ func (c *core) noteAck(l *lane, b *batch.Batch, offset int64) {
 // outOfOrder acts on an answer that says the batch's sequence does not follow what the broker has.
 func (c *core) outOfOrder(p passenger, err error) {
 	l, b := p.lane, p.batch
+	if !b.Sender.Numbered {
+		c.fail(p, err) // it had no number that could be out of order
+		return
+	}
 	if !l.isHead(b) {
 		c.retry(p, err) // an older batch is not in yet; this one's turn comes after it
 		return
@@ -242,7 +247,7 @@ func (c *core) closeGap(l *lane) {
 	}
 	l.gap = false
 	for _, b := range l.batches {
-		b.Sender.Numbered = false
+		b.Sender.Numbered, b.Sender.InDoubt = false, false
 	}
 	if !l.num.Bump() {
 		l.awaitsID = true
@@ -250,19 +255,29 @@ func (c *core) closeGap(l *lane) {
 	}
 }
 
-// halt fails everything of a lane that is on no request, and all that would follow (Config.HaltOnFailure).
+// halt lets nothing of a lane leave any more (Config.HaltOnFailure). failHalted ends what waits in it: not here, because
+// the caller is on its way through a list of batches.
 func (c *core) halt(l *lane, f *batch.Failure) {
 	if l.halted {
 		return
 	}
 	l.halted = true
+	c.halting = append(c.halting, l)
 	l.part.Refuse(fmt.Errorf("%w: %w", ErrHalted, f.Err))
-	for i := 0; i < len(l.batches); {
-		b := l.batches[i]
-		if b.Sender.State != batch.Waiting || b.Sender.Told {
-			i++
-			continue
+}
+
+// failHalted fails everything of the lanes just halted that is on no request.
+func (c *core) failHalted() {
+	for _, l := range c.halting {
+		for i := 0; i < len(l.batches); {
+			if b := l.batches[i]; b.Sender.State == batch.Waiting {
+				c.failWaiting(l, b, ErrHalted, "queue")
+			} else {
+				i++
+			}
 		}
-		c.failWaiting(l, b, ErrHalted, "queue")
+		c.place(l)
 	}
+	clear(c.halting)
+	c.halting = c.halting[:0]
 }

@@ -69,8 +69,10 @@ type core struct {
 	haveID   bool
 	idAsked  bool
 	encoding int // batches on workers
+	doomed   int // batches that are told once their request drops them
 	spare    []*request
 	flushes  []flush
+	halting  []*lane // halted in this step
 	closing  bool
 
 	// leaderless is when lanes without a leader ask for metadata again; 0 while there are none.
@@ -124,12 +126,16 @@ func (c *core) place(l *lane) {
 	if l.leader != nil {
 		l.leader.dequeue(l)
 	}
-	if len(l.batches) == 0 || !c.numbers(l) {
+	if len(l.batches) == 0 || l.halted || !c.numbers(l) {
 		return
 	}
 	c.closeGap(l)
 	b := l.next(c.inFlightMax(l))
-	if b == nil || l.awaitsID {
+	if b == nil || (l.gap && l.inFlight > 0) { // what left now would not follow what the broker has
+		return
+	}
+	if l.awaitsID {
+		c.askID()
 		return
 	}
 	if l.leader == nil {

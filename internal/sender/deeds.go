@@ -58,7 +58,7 @@ func (s *Sender) connect(n *node) {
 	go func() {
 		defer s.helpers.Done()
 		defer cancel()
-		conn, err := broker.Connect(ctx, s.around.Broker, address)
+		conn, err := n.reach.dialing.Connect(ctx, s.around.Broker, address)
 		if err != nil {
 			s.post(func(now time.Duration) { s.connectFailed(now, n, address, err) })
 			return
@@ -73,6 +73,7 @@ func (s *Sender) connectFailed(now time.Duration, n *node, address string, err e
 		s.around.Logger.Warn("broker cannot be reached", "broker", n.id, "address", address, "error", err, "failures", n.failures+1)
 	}
 	n.lastErr = err
+	n.reach.failed(err)
 	s.core.connectFailed(now, n)
 }
 
@@ -81,6 +82,7 @@ func (s *Sender) connected(now time.Duration, n *node, address string, conn *bro
 	if s.ctx.Err() != nil || n.address != address {
 		conn.Close(errMoved)
 	}
+	n.reach.connected(conn)
 	s.around.Watch.connected(n.id, address)
 	s.core.connected(now, n, conn)
 }
@@ -96,6 +98,9 @@ func (s *Sender) resolve(l *lane, b *batch.Batch, o batch.Outcome) {
 		l.part.Departed(1)
 	}
 	s.stats.resolved(b, o, s.clock.Now())
+	if o.Failure == nil {
+		l.part.Troubled(nil)
+	}
 	s.around.Watch.done(l, b, o, s.clock.Now())
 	if o.Failure != nil {
 		s.around.Logger.Warn("batch failed", "topic", l.topic.name, "partition", l.part.Number, "records", b.Count(),
@@ -139,6 +144,7 @@ func (s *Sender) departed(l *lane, b *batch.Batch, why Reason) {
 
 func (s *Sender) retried(l *lane, b *batch.Batch, err error) {
 	s.stats.retried(b)
+	l.part.Troubled(err)
 	s.around.Watch.retried(l, b, err, s.clock.Now())
 	s.around.Logger.Debug("batch is tried again", "topic", l.topic.name, "partition", l.part.Number, "attempts", b.Sender.Attempts, "error", err)
 }
@@ -183,6 +189,11 @@ func (k *link) Closed(_ *broker.Conn, err error) {
 		}
 		k.sender.around.Watch.disconnected(k.node.id, k.conn.Address(), err)
 		k.node.lastErr = err
+		if peaceful {
+			k.node.reach.failed(nil)
+		} else {
+			k.node.reach.failed(err)
+		}
 		k.sender.core.disconnected(now, k.node, peaceful)
 		k.sender.helpers.Done()
 	})

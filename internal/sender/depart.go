@@ -103,6 +103,9 @@ func (c *core) board(r *request, l *lane, why Reason) bool {
 		return false
 	}
 	c.do.closeBatch(l.part, b)
+	if c.cutToFit(l, b) {
+		b = l.next(c.inFlightMax(l))
+	}
 	if len(r.batches) > 0 && r.bytes+b.Bytes()+perPartitionBytes > c.config.RequestBytesMax {
 		l.full = true // it is closed now, and leaves with the next request
 		return false
@@ -146,6 +149,7 @@ func (c *core) encoded(now time.Duration, r *request) {
 	r.encoding--
 	c.encoding--
 	c.sendEncoded(n)
+	c.endFlushes()
 	if c.encoding == c.config.Encoders-1 {
 		c.pumpAll() // a worker is free: whoever waited for one may go
 		return
@@ -186,6 +190,9 @@ func (c *core) takeBack(r *request) {
 		p.batch.Sender.Attempts--
 		p.batch.Sender.State = batch.Waiting
 		c.offRequest(p)
+		if p.lane.halted {
+			c.failWaiting(p.lane, p.batch, ErrHalted, "queue")
+		}
 	}
 	for _, p := range r.batches {
 		c.place(p.lane)
@@ -193,12 +200,16 @@ func (c *core) takeBack(r *request) {
 	c.dropRequest(r)
 }
 
-// dropTold takes batches off a request that has not been sent, whose outcome was told meanwhile: that they are not
-// written, unless an earlier attempt was. So they must not be.
+// dropTold takes batches off a request that has not been sent, which were given up meanwhile: their outcome says that they are
+// not written, unless an earlier attempt was. So they must not be.
 func (c *core) dropTold(r *request) {
 	kept := r.batches[:0]
 	for _, p := range r.batches {
 		if p.batch.Sender.Told {
+			if f := p.batch.Sender.Doom; f != nil {
+				c.doomed--
+				c.do.resolve(p.lane, p.batch, batch.Outcome{Offset: -1, LogAppendTime: -1, Failure: f})
+			}
 			c.ghostDone(p, false, nil)
 			c.place(p.lane)
 			continue

@@ -87,11 +87,11 @@ func (l *lane) drop(b *batch.Batch) {
 // isHead reports whether b is the oldest batch of the lane.
 func (l *lane) isHead(b *batch.Batch) bool { return len(l.batches) > 0 && l.batches[0] == b }
 
-// inDoubt reports whether the log may hold a waiting batch whose answer is lost.
+// inDoubt reports whether the log may hold a waiting batch whose answer is lost. Only the oldest counts: what comes behind a
+// batch that is not in the log cannot be there, because a broker takes no sequence before the one in front of it.
 func (l *lane) inDoubt() bool {
-	return slices.ContainsFunc(l.batches, func(b *batch.Batch) bool {
-		return b.Sender.State == batch.Waiting && b.Sender.InDoubt
-	})
+	i := slices.IndexFunc(l.batches, func(b *batch.Batch) bool { return b.Sender.State == batch.Waiting })
+	return i >= 0 && l.batches[i].Sender.InDoubt
 }
 
 // readySize is the size at which the boarding batch is full while n batches are in flight: the busier the partition,

@@ -44,13 +44,11 @@ func (c *core) lead(news *Leader) {
 	if news.Epoch > l.epoch {
 		l.backoffUntil = 0 // the cause of the last failure is gone (KIP-951; Java's ProducerBatch.hasLeaderChangedForTheOngoingRetry)
 	}
-	if leader != l.leader {
-		if l.num != nil {
-			l.num.LeaderChanged()
-		}
-		if leader != nil {
-			l.part.SetLeader(leader.leader)
-		}
+	if l.num != nil {
+		l.num.LeaderChanged()
+	}
+	if leader != nil && leader != l.leader {
+		l.part.SetLeader(leader.leader)
 	}
 	l.leader, l.epoch = leader, news.Epoch
 	c.place(l)
@@ -89,7 +87,8 @@ func (c *core) brokers(now time.Duration, news []Broker) {
 	for _, b := range news {
 		n := c.node(b.ID)
 		if n == nil {
-			n = &node{id: b.ID, leader: &accumulator.Leader{Account: b.Account}}
+			n = &node{id: b.ID}
+			n.leader = &accumulator.Leader{Account: b.Account, Away: n.reach.away, Slow: n.reach.slow}
 			c.nodes = append(c.nodes, n)
 		}
 		if n.address != b.Address {

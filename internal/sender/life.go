@@ -36,6 +36,9 @@ func (c *core) hurryAll(why Reason) {
 
 // endFlushes wakes the callers of Flush whose batches all have their outcome.
 func (c *core) endFlushes() {
+	if c.doomed > 0 {
+		return
+	}
 	kept := c.flushes[:0]
 	for _, f := range c.flushes {
 		if c.open.resolvedUpTo(f.upTo) {
@@ -78,6 +81,7 @@ func (c *core) abort(now time.Duration, err error) {
 	for c.open.oldest != nil {
 		c.giveUp(c.open.oldest, err)
 	}
+	c.failHalted()
 	c.endFlushes()
 }
 
@@ -90,11 +94,12 @@ func (c *core) failWithoutID(err error) {
 	for b := c.open.first(idle); b != nil; b = c.open.first(idle) {
 		c.giveUp(b, err)
 	}
+	c.failHalted()
 	c.endFlushes()
 }
 
-// expire ends the batches whose delivery timeout ran out. Ending one may end others with it (Config.HaltOnFailure), so the
-// list is looked at anew each time; as a rule the oldest batch is the next to expire.
+// expire ends the batches whose delivery timeout ran out. One that ended may have another life by now, so the list is looked
+// at anew each time; as a rule the oldest batch is the next to expire.
 func (c *core) expire() {
 	if c.open.earliest == 0 || c.open.earliest > c.now {
 		return
@@ -103,6 +108,7 @@ func (c *core) expire() {
 	for b := c.open.first(late); b != nil; b = c.open.first(late) {
 		c.giveUp(b, timedOut(laneOf(b), b))
 	}
+	c.failHalted()
 	c.open.findEarliest()
 	c.endFlushes()
 }
@@ -115,11 +121,21 @@ func (c *core) giveUp(b *batch.Batch, err error) {
 	case batch.Waiting:
 		c.failWaiting(l, b, err, "queue")
 		c.place(l)
-		c.pumpLeader(l)
-	case batch.Departing: // its request is not sent yet and drops it
-		c.tell(l, b, batch.Outcome{Offset: -1, LogAppendTime: -1, Failure: c.failure(b, err, "queue", !b.Sender.InDoubt)})
+	case batch.Departing:
+		c.doom(l, b, c.failure(b, err, "queue", !b.Sender.InDoubt))
 	default:
 		c.tell(l, b, batch.Outcome{Offset: -1, LogAppendTime: -1, Failure: c.failure(b, err, "in flight", false)})
+	}
+}
+
+// doom ends a batch whose request is not sent yet. A worker may be at its records, which a callback may want to read: so its
+// outcome is told when the request drops it.
+func (c *core) doom(l *lane, b *batch.Batch, f *batch.Failure) {
+	c.open.remove(b)
+	b.Sender.Told, b.Sender.Doom = true, f
+	c.doomed++
+	if c.config.HaltOnFailure {
+		c.halt(l, f)
 	}
 }
 

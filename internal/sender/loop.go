@@ -240,7 +240,13 @@ func (s *Sender) Flush(ctx context.Context) error {
 }
 
 // Pressure tells that a caller is blocked for memory.
-func (s *Sender) Pressure() { s.post(func(now time.Duration) { s.core.pressure(now) }) }
+func (s *Sender) Pressure() {
+	s.post(func(now time.Duration) {
+		s.partitions = s.inbox.Take(s.partitions) // what the caller may be waiting for has just been appended
+		s.takeNews(now)
+		s.core.pressure(now)
+	})
+}
 
 // CloseSoon makes everything leave without lingering from now on.
 func (s *Sender) CloseSoon() { s.post(func(now time.Duration) { s.core.close(now) }) }

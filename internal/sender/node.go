@@ -23,6 +23,7 @@ type node struct {
 	id      int32
 	address string
 	leader  *accumulator.Leader // what its partitions share
+	reach   reach
 
 	link       linkState
 	failures   int           // to connect, in a row

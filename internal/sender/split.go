@@ -2,41 +2,61 @@ package sender
 
 import (
 	"cmp"
-	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/omnibus-kafka/omnibus/internal/batch"
+	"github.com/omnibus-kafka/omnibus/internal/compress"
 )
 
 // tooLarge splits a batch that the topic refused for its size. The parts are as large as what the topic is known to
 // take, or half of what it refused while nothing is known; nothing of a refused size is sent again.
 func (c *core) tooLarge(p passenger, err error) {
 	b, t := p.batch, p.lane.topic
-	if b.Count() == 1 || b.Sender.InDoubt {
+	if b.Count() == 1 || b.Sender.InDoubt || p.lane.halted {
 		if b.Count() == 1 {
-			err = errors.Join(ErrTooLarge, err)
+			err = fmt.Errorf("%w; alone in its batch it has %d bytes; %w", ErrTooLarge, b.Bytes(), err)
 		}
 		c.fail(p, err)
 		return
 	}
-	refused := b.Bytes()
-	target := refused / 2
-	if t.fitsBytes > 0 && t.fitsBytes < refused {
-		target = max(target, t.fitsBytes)
-	}
-	p.lane.part.Topic.LimitBatch(refused - 1)
-	parts, failed := b.SplitBySize(target, refused)
+	p.lane.part.Topic.LimitBatch(b.Bytes() - 1)
+	parts, failed := b.SplitBySize(t.partBytes(b.Bytes()), b.Bytes())
 	if failed != nil {
 		c.fail(p, failed)
 		return
 	}
-	c.replace(p, parts)
+	c.offRequest(p)
+	c.replace(p.lane, b, parts)
+}
+
+// partBytes is how large the parts of a batch shall be that the topic refused, or would.
+func (t *topic) partBytes(refused int) int {
+	if t.fitsBytes < refused {
+		return max(refused/2, t.fitsBytes)
+	}
+	return refused / 2
+}
+
+// cutToFit splits a batch that is about to leave if the topic refused its size meanwhile, and reports whether it did. Not one
+// that must keep its number, nor one of a topic that compresses: its size is not known yet.
+func (c *core) cutToFit(l *lane, b *batch.Batch) bool {
+	limit := l.part.Topic.BatchLimit()
+	if b.Bytes() <= limit || b.Count() == 1 || b.Sender.Numbered || b.Sender.InDoubt || l.topic.config.Codec != compress.None {
+		return false
+	}
+	parts, err := b.SplitBySize(min(limit, l.topic.partBytes(limit+1)), limit+1)
+	if err != nil {
+		return false
+	}
+	c.replace(l, b, parts)
+	return true
 }
 
 // failRecords fails the records that the broker named and sends the others again.
 func (c *core) failRecords(p passenger, a *answer, err error) {
 	b := p.batch
-	if len(a.errors) == 0 || b.Sender.InDoubt {
+	if len(a.errors) == 0 || b.Sender.InDoubt || p.lane.halted {
 		c.fail(p, err)
 		return
 	}
@@ -55,21 +75,20 @@ func (c *core) failRecords(p passenger, a *answer, err error) {
 		c.fail(p, failed)
 		return
 	}
-	c.replace(p, parts)
+	c.offRequest(p)
+	c.replace(p.lane, b, parts)
 }
 
-// replace puts the parts of a batch where it stood, and ends those that consist of a culprit. Their numbers are the
-// partition's next epoch's: what the broker refused cannot be in the log.
-func (c *core) replace(p passenger, parts []batch.Part) {
-	l, whole := p.lane, p.batch
-	c.offRequest(p)
+// replace puts the parts of a waiting batch where it stood, and ends those that consist of a culprit. If it had a number,
+// theirs are the partition's next epoch's: what the broker refused cannot be in the log.
+func (c *core) replace(l *lane, whole *batch.Batch, parts []batch.Part) {
 	at := slices.Index(l.batches, whole)
 	l.gap = l.gap || whole.Sender.Numbered
 	behind := whole
 	fresh := make([]*batch.Batch, 0, len(parts))
-	for _, part := range parts {
+	for i, part := range parts {
 		s := &part.Batch.Sender
-		s.State, s.Departed = batch.Waiting, true
+		s.State, s.Departed = batch.Waiting, whole.Sender.Departed || i > 0 // one departure is counted
 		s.Attempts, s.Deadline, s.LastErr = whole.Sender.Attempts, whole.Sender.Deadline, whole.Sender.LastErr
 		c.open.insertAfter(behind, part.Batch)
 		behind = part.Batch

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/omnibus-kafka/omnibus/internal/broker"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -28,8 +29,8 @@ type Requester interface {
 }
 
 // Connect opens a connection to host:port. Its errors say in which phase it failed: dns, tcp, tls, sasl or api. It tries all
-// addresses that the host name has, and bounds itself by a connect timeout of its own.
-type Connect func(ctx context.Context, address string) (Requester, error)
+// addresses that the host name has, and bounds itself by a connect timeout of its own. It lets dialing watch.
+type Connect func(ctx context.Context, address string, dialing *broker.Dialing) (Requester, error)
 
 // Config is what a Client needs to know. All durations are taken as they are, without defaults.
 type Config struct {
@@ -273,6 +274,24 @@ func (c *Client) Rebootstrap(reason string) {
 		conn.Close(nil)
 	}
 	c.countRebootstrap(reason)
+}
+
+// Trouble says what keeps requests from being answered at this moment, before they have failed: how far dialing came, how
+// long a broker has been silent, how other addresses failed last. It is an *UnreachableError, or nil if nothing is under
+// way and nothing failed.
+func (c *Client) Trouble() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	trouble := &UnreachableError{}
+	for _, address := range slices.Sorted(maps.Keys(c.mu.lines)) {
+		if err := c.mu.lines[address].troubleLocked(); err != nil {
+			trouble.Attempts = append(trouble.Attempts, Attempt{Address: address, Err: err})
+		}
+	}
+	if len(trouble.Attempts) == 0 {
+		return nil
+	}
+	return trouble
 }
 
 // Rebootstraps counts the ways back to the bootstrap list.

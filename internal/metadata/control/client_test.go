@@ -65,7 +65,7 @@ func (n *network) host(address string) host {
 	return h
 }
 
-func (n *network) connect(ctx context.Context, address string) (Requester, error) {
+func (n *network) connect(ctx context.Context, address string, _ *broker.Dialing) (Requester, error) {
 	n.mu.Lock()
 	h := n.mu.hosts[address]
 	if h == nil {

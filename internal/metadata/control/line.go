@@ -26,13 +26,15 @@ type line struct {
 	address string
 	// turn is held by who dials, so that there is one dial at a time; it is a channel because waiting for it must end
 	// with a context.
-	turn chan struct{}
+	turn    chan struct{}
+	dialing broker.Dialing
 
 	// All below is guarded by Client.mu.
 
 	conn Requester
-	// users counts the requests in flight on conn.
-	users int
+	// users counts the requests in flight on conn; busySince is when it was last 0.
+	users     int
+	busySince time.Time
 	// retired lines are in nobody's table; the last user closes them.
 	retired  bool
 	failures int
@@ -122,7 +124,7 @@ func (c *Client) connection(ctx context.Context, l *line, last bool) (conn Reque
 		err = ErrClosed
 	case l.conn != nil:
 		conn = l.conn
-		l.users++
+		l.joinLocked()
 	case time.Until(l.retryAt) > 0:
 		err = l.err
 	}
@@ -134,18 +136,18 @@ func (c *Client) connection(ctx context.Context, l *line, last bool) (conn Reque
 	if last {
 		patience = 0
 	}
-	conn, err = c.dial(ctx, l.address, patience)
+	conn, err = c.dial(ctx, l, patience)
 	return conn, false, c.dialed(ctx, l, conn, err)
 }
 
 // dial opens a connection; a patience of 0 leaves it to Connect when to give up.
-func (c *Client) dial(ctx context.Context, address string, patience time.Duration) (Requester, error) {
+func (c *Client) dial(ctx context.Context, l *line, patience time.Duration) (Requester, error) {
 	if patience == 0 {
-		return c.config.Connect(ctx, address)
+		return c.config.Connect(ctx, l.address, &l.dialing)
 	}
 	impatient, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	conn, err := c.config.Connect(impatient, address)
+	conn, err := c.config.Connect(impatient, l.address, &l.dialing)
 	if err != nil && impatient.Err() != nil && ctx.Err() == nil {
 		err = fmt.Errorf("no connection within %v: %w", patience, err)
 	}
@@ -160,7 +162,7 @@ func (c *Client) dialed(ctx context.Context, l *line, conn Requester, err error)
 		c.failLocked(l, err)
 	case err == nil && !c.mu.closed:
 		l.conn = conn
-		l.users++
+		l.joinLocked()
 		conn = nil
 	case err == nil:
 		err = ErrClosed
@@ -224,6 +226,25 @@ func (c *Client) hangUp(l *line, conn Requester, err error, blame bool) {
 	if retired != nil {
 		retired.Close(nil)
 	}
+}
+
+// joinLocked counts a user in.
+func (l *line) joinLocked() {
+	if l.users == 0 {
+		l.busySince = time.Now()
+	}
+	l.users++
+}
+
+// troubleLocked is what keeps the line from answering, nil if nothing is known to.
+func (l *line) troubleLocked() error {
+	if err := l.dialing.Err(); err != nil {
+		return err
+	}
+	if l.users > 0 {
+		return fmt.Errorf("connected, but no answer for %v; the broker may be overloaded or hang", time.Since(l.busySince).Round(time.Millisecond))
+	}
+	return l.err
 }
 
 // leaveLocked counts a user out. The last user of a retired line gets its connection to close.
