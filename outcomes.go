@@ -17,9 +17,20 @@ type failureCounters struct {
 	refused, panics atomic.Int64
 }
 
-// tell gives a batch's records their outcome. It runs on the send loop, and hands callbacks to the partition's lane.
+// tell gives a batch's records their outcome. It runs on the send loop. Who waits for a Delivery is woken at once; callbacks
+// follow in the order of the partition's records.
 func (p *Producer) tell(part *accumulator.Partition, b *batch.Batch, o batch.Outcome) {
 	b.Resolve(0, b.Count(), o)
+	if !part.Turns.Pass(b, o) {
+		return
+	}
+	for ok := true; ok; b, o, ok = part.Turns.Next() {
+		p.callBack(part, b, o)
+	}
+}
+
+// callBack hands a batch's callbacks to the partition's lane.
+func (p *Producer) callBack(part *accumulator.Partition, b *batch.Batch, o batch.Outcome) {
 	if b.Callbacks() == 0 && (o.Failure == nil || p.settings.OnFailure == nil) {
 		p.pipeline.Accumulator.ReleaseBatch(b)
 		return

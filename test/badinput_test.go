@@ -142,25 +142,253 @@ func TestAnAddressThatCannotBeOneIsRefusedByOpen(t *testing.T) {
 	}
 }
 
-// TestARecordThatWaitsTellsWhy is about records that were accepted, so that the end of the context is no outcome.
+// waits is a record that was accepted and cannot be acknowledged, and what a caller must be told who waits for it.
+type waits struct {
+	name  string
+	fault func(c *kafkatest.Cluster, config *omnibus.Config)
+	want  []string
+}
+
+func reasonsToWait() []waits {
+	return []waits{
+		{"silent broker", func(c *kafkatest.Cluster, _ *omnibus.Config) { c.Swallow(kafkatest.Produce, kafkatest.Always) },
+			[]string{"127.0.0.1:", "has not answered Produce", "for 3"}},
+		{"too few replicas", func(c *kafkatest.Cluster, _ *omnibus.Config) {
+			c.Fail(kafkatest.Produce, kerr.NotEnoughReplicas.Code, kafkatest.Always)
+		}, []string{"NOT_ENOUGH_REPLICAS", "min.insync.replicas"}},
+		{"connections that break", func(c *kafkatest.Cluster, _ *omnibus.Config) {
+			c.Disconnect(kafkatest.Produce, kafkatest.Always)
+		}, []string{"127.0.0.1:", "lost while Produce"}},
+		// The classic mistake: the bootstrap address is reachable, the address that the broker advertises is not.
+		{"advertised address", func(c *kafkatest.Cluster, config *omnibus.Config) {
+			behind := c.Brokers()[0]
+			config.Brokers = []string{"bootstrap:9092"}
+			config.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+				if address == "bootstrap:9092" {
+					return c.Dial(ctx, network, behind)
+				}
+				return nil, &net.DNSError{Err: "no such host", Name: "kafka.internal", IsNotFound: true}
+			}
+		}, []string{"connect to 127.0.0.1:", "dns: ", "advertised.listeners"}},
+	}
+}
+
+// TestARecordThatWaitsTellsWhy is about records that were accepted: the end of the context is no outcome, but what keeps
+// the record is known and must be said.
 func TestARecordThatWaitsTellsWhy(t *testing.T) {
-	c := kafkatest.Start(t, kafkatest.Nodes(1), kafkatest.Topic("t", 1))
-	pendingWith := func(t *testing.T, want string, configure ...func(*omnibus.Config)) {
-		t.Helper()
-		t.Parallel()
-		p := openOn(t, c.Brokers(), append(configure, func(c *omnibus.Config) { c.CloseTimeout = omnibus.None })...)
-		if err := p.Ready(bounded(t, time.Minute)); err != nil {
-			t.Fatal(err)
+	for _, w := range reasonsToWait() {
+		t.Run(w.name, func(t *testing.T) {
+			t.Parallel()
+			c := kafkatest.Start(t, kafkatest.Nodes(1), kafkatest.Topic("t", 1))
+			config := omnibus.Config{Brokers: c.Brokers(), Logger: slog.New(slog.DiscardHandler), CloseTimeout: omnibus.None}
+			w.fault(c, &config)
+			p, err := omnibus.Open(t.Context(), config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer p.Close()
+			_, err = p.Send(bounded(t, patience), omnibus.Record{Topic: "t"})
+			var pending *omnibus.PendingError
+			if !errors.As(err, &pending) || !errors.Is(err, context.DeadlineExceeded) || omnibus.Unknown(err) || omnibus.NotWritten(err) {
+				t.Fatalf("%v, want a PendingError", err)
+			}
+			t.Log(err)
+			for _, text := range append(w.want, "the record goes on", "context deadline exceeded") {
+				if !strings.Contains(err.Error(), text) {
+					t.Errorf("the error does not say %q", text)
+				}
+			}
+		})
+	}
+}
+
+// TestADeliveryTimeoutTellsWhy is the same for those who wait for the outcome.
+func TestADeliveryTimeoutTellsWhy(t *testing.T) {
+	for _, w := range reasonsToWait() {
+		t.Run(w.name, func(t *testing.T) {
+			t.Parallel()
+			c := kafkatest.Start(t, kafkatest.Nodes(1), kafkatest.Topic("t", 1))
+			config := omnibus.Config{Brokers: c.Brokers(), Logger: slog.New(slog.DiscardHandler),
+				RequestTimeout: 2 * time.Second, DeliveryTimeout: patience, Linger: omnibus.None}
+			w.fault(c, &config)
+			p, err := omnibus.Open(t.Context(), config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer p.Close()
+			began := time.Now()
+			_, err = p.Send(t.Context(), omnibus.Record{Topic: "t"})
+			took(t, began, patience, patience+2*time.Second)
+			if !errors.Is(err, omnibus.ErrDeliveryTimeout) {
+				t.Fatalf("%v, want ErrDeliveryTimeout", err)
+			}
+			t.Log(err)
+			for _, text := range []string{"delivery.timeout.ms", `topic "t" partition 0`} {
+				if !strings.Contains(err.Error(), text) {
+					t.Errorf("the error does not say %q", text)
+				}
+			}
+			if cause := w.want[len(w.want)-2]; w.name != "silent broker" && !strings.Contains(err.Error(), cause) {
+				t.Errorf("the error does not say %q", cause)
+			}
+		})
+	}
+}
+
+// eachCluster runs a test on kfake, and on real Kafka.
+func eachCluster(t *testing.T, test func(t *testing.T, brokers []string, create func(topic string, partitions int, configs map[string]string))) {
+	t.Helper()
+	t.Run("kfake", func(t *testing.T) {
+		c := kafkatest.Start(t)
+		test(t, c.Brokers(), c.CreateTopic)
+	})
+	t.Run("Kafka", func(t *testing.T) {
+		k := realKafka(t)
+		test(t, k.Brokers(), k.CreateTopic)
+	})
+}
+
+func TestAnUnknownTopicIsNamedWithWhatToDo(t *testing.T) {
+	eachCluster(t, func(t *testing.T, brokers []string, _ func(string, int, map[string]string)) {
+		want := []string{`"no-such-topic"`, "UNKNOWN_TOPIC_OR_PARTITION", "auto.create.topics.enable", "kafka-topics.sh --create --topic no-such-topic"}
+		p := openOn(t, brokers, func(c *omnibus.Config) { c.MaxBlock = patience })
+		began := time.Now()
+		_, err := p.Send(t.Context(), omnibus.Record{Topic: "no-such-topic"})
+		refusedWith(t, err, append(want, "max.block.ms")...)
+		took(t, began, patience, patience+2*time.Second)
+		if !errors.Is(err, kerr.UnknownTopicOrPartition) {
+			t.Error("errors.Is does not find Kafka's error")
 		}
-		_, err := p.Send(bounded(t, patience), omnibus.Record{Topic: "t"})
-		var pending *omnibus.PendingError
-		if !errors.As(err, &pending) || !errors.Is(err, context.DeadlineExceeded) {
-			t.Fatalf("%v, want a PendingError", err)
+		_, err = p.Send(bounded(t, time.Second), omnibus.Record{Topic: "no-such-topic"})
+		refusedWith(t, err, append(want, "context deadline exceeded")...)
+	})
+}
+
+func TestARecordAboveMaxRequestSizeIsRefusedAtOnce(t *testing.T) {
+	c := kafkatest.Start(t, kafkatest.Topic("t", 1))
+	p := openOn(t, c.Brokers())
+	err := p.EnqueueFunc(t.Context(), omnibus.Record{Topic: "t", Value: make([]byte, 2*megabyte)}, nil)
+	refusedWith(t, err, "record is too large", "2097", "1048", "max.request.size", "Config.MaxRequestBytes", "max.message.bytes")
+	if !errors.Is(err, omnibus.ErrRecordTooLarge) {
+		t.Error("the error is not ErrRecordTooLarge")
+	}
+}
+
+// TestARecordTheBrokerFindsTooLargeIsRefusedAlone sends one among others in the same batch.
+func TestARecordTheBrokerFindsTooLargeIsRefusedAlone(t *testing.T) {
+	eachCluster(t, func(t *testing.T, brokers []string, create func(string, int, map[string]string)) {
+		create("small", 1, map[string]string{"max.message.bytes": "10000"})
+		p := openOn(t, brokers, func(c *omnibus.Config) { c.Linger = time.Second })
+		records := []omnibus.Record{
+			{Topic: "small", Value: make([]byte, 100)}, {Topic: "small", Value: make([]byte, 20_000)}, {Topic: "small", Value: make([]byte, 200)},
 		}
-		t.Log(err)
-		if !strings.Contains(err.Error(), want) {
-			t.Errorf("the error does not say %q", want)
+		results := p.SendAll(bounded(t, time.Minute), records)
+		refusedWith(t, results[1].Err, `topic "small" partition 0`, "record is too large", "MESSAGE_TOO_LARGE", "max.message.bytes", "Config.MaxRequestBytes", "20")
+		if !errors.Is(results[1].Err, omnibus.ErrRecordTooLarge) || !errors.Is(results[1].Err, kerr.MessageTooLarge) {
+			t.Error("the error is not ErrRecordTooLarge and Kafka's MESSAGE_TOO_LARGE")
+		}
+		if results[0].Err != nil || results[2].Err != nil {
+			t.Errorf("the records beside it: %v, %v", results[0].Err, results[2].Err)
+		}
+		log := kafkatest.ReadTopic(t, brokers, "small")[0]
+		if len(log) != 2 || len(log[0].Value) != 100 || len(log[1].Value) != 200 {
+			t.Errorf("%d records in the log, want the two others in order", len(log))
+		}
+	})
+}
+
+func TestAPartitionOutOfRangeIsNamedWithTheRange(t *testing.T) {
+	eachCluster(t, func(t *testing.T, brokers []string, create func(string, int, map[string]string)) {
+		create("six", 6, nil)
+		p := openOn(t, brokers)
+		began := time.Now()
+		_, err := p.Send(t.Context(), omnibus.Record{Topic: "six", Partition: omnibus.At(6)})
+		refusedWith(t, err, "invalid record", `partition 6 of topic "six" does not exist`, "it has 6 (0 to 5)", "name one of these, or add partitions")
+		took(t, began, 0, patience+2*time.Second)
+		began = time.Now()
+		_, err = p.Send(t.Context(), omnibus.Record{Topic: "six", Partition: omnibus.At(-1)})
+		refusedWith(t, err, "invalid record", "partition -1 is negative", "leave Record.Partition zero")
+		took(t, began, 0, time.Second)
+		for _, refused := range []omnibus.Partition{omnibus.At(6), omnibus.At(-1)} {
+			if _, err := p.TryEnqueue(t.Context(), omnibus.Record{Topic: "six", Partition: refused}); !errors.Is(err, omnibus.ErrInvalidRecord) {
+				t.Errorf("TryEnqueue: %v, want ErrInvalidRecord", err)
+			}
+		}
+	})
+}
+
+func TestAnInvalidTopicNameIsRefusedAtOnce(t *testing.T) {
+	p := openOn(t, []string{silentPort(t)})
+	for _, name := range []string{"", ".", "..", "two words", "größe", "a/b", "a\nb", strings.Repeat("x", 250), strings.Repeat("y", 100_000)} {
+		began := time.Now()
+		_, err := p.Send(t.Context(), omnibus.Record{Topic: name})
+		refusedWith(t, err, "invalid record", "is no topic's name", "1 to 249 of a-z, A-Z, 0-9")
+		took(t, began, 0, time.Second)
+		if !errors.Is(err, omnibus.ErrInvalidRecord) {
+			t.Errorf("%v is not ErrInvalidRecord", err)
+		}
+		if len(err.Error()) > 2000 {
+			t.Errorf("the error has %d characters", len(err.Error()))
+		}
+		if _, err := p.PartitionsFor(t.Context(), name); !errors.Is(err, omnibus.ErrInvalidRecord) {
+			t.Errorf("PartitionsFor: %v", err)
 		}
 	}
-	_ = pendingWith
+}
+
+func TestATimestampBefore1970IsRefused(t *testing.T) {
+	c := kafkatest.Start(t, kafkatest.Topic("t", 1))
+	p := openOn(t, c.Brokers())
+	_, err := p.Send(t.Context(), omnibus.Record{Topic: "t", Timestamp: time.UnixMilli(-1)})
+	refusedWith(t, err, "invalid record", "timestamp 1969-12-31", "leave Record.Timestamp zero for now")
+}
+
+func TestAnUnauthorizedTopicIsNamedWithWhatToGrant(t *testing.T) {
+	c := kafkatest.Start(t, kafkatest.Topic("unseen", 1), kafkatest.Topic("read-only", 1))
+	c.Fail(kafkatest.Metadata, kerr.TopicAuthorizationFailed.Code, kafkatest.Always, kafkatest.OnTopic("unseen"))
+	c.Fail(kafkatest.Produce, kerr.TopicAuthorizationFailed.Code, kafkatest.Always, kafkatest.OnTopic("read-only"))
+	p := openOn(t, c.Brokers())
+	began := time.Now()
+	_, err := p.Send(t.Context(), omnibus.Record{Topic: "unseen"})
+	refusedWith(t, err, `"unseen"`, "TOPIC_AUTHORIZATION_FAILED", "grant this client Describe and Write")
+	_, err = p.Send(t.Context(), omnibus.Record{Topic: "read-only"})
+	refusedWith(t, err, `"read-only" partition 0`, "TOPIC_AUTHORIZATION_FAILED", "Grant this client Write")
+	took(t, began, 0, patience)
+	if !errors.Is(err, kerr.TopicAuthorizationFailed) {
+		t.Error("errors.Is does not find Kafka's error")
+	}
+}
+
+func TestEveryMistakeInAPropertiesFileIsNamed(t *testing.T) {
+	const file = `# a producer's
+bootstrap.servers=localhost:9092
+acks=most
+linger.ms=5 seconds
+compression.tpye=zstd
+batch.size=1000
+`
+	config, _, err := omnibus.ParseProperties(strings.NewReader(file))
+	if err == nil {
+		t.Fatal("no error")
+	}
+	t.Log(err)
+	lines := strings.Split(err.Error(), "\n")
+	want := [][]string{
+		{"line 3: ", "acks", `"most"`, "all", "1", "0"},
+		{"line 4: ", "linger.ms", `"5 seconds"`, "milliseconds"},
+		{"line 5: ", "compression.tpye", "compression.type"},
+	}
+	if len(lines) != len(want) {
+		t.Fatalf("%d mistakes, want %d", len(lines), len(want))
+	}
+	for i, texts := range want {
+		for _, text := range texts {
+			if !strings.Contains(lines[i], text) {
+				t.Errorf("%q does not say %q", lines[i], text)
+			}
+		}
+	}
+	if config.BatchBytes != 1000 || len(config.Brokers) != 1 {
+		t.Error("what was right is not in the Config")
+	}
 }

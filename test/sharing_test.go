@@ -26,7 +26,7 @@ const (
 // comes back, and then looks for every accepted record in the log. Its other half is the race detector.
 func TestManyGoroutinesShareOneProducer(t *testing.T) {
 	noLeaks(t)
-	duration := 15 * time.Second
+	duration := 10 * time.Second
 	if testing.Short() {
 		duration = 2 * time.Second
 	}
@@ -123,6 +123,7 @@ func (s *sharer) run(ctx context.Context) {
 	}
 	for n := s.number; ctx.Err() == nil; n++ {
 		verbs[n%len(verbs)](context.Background())
+		pause(3 * time.Millisecond) // so that reading everything back takes no longer than this
 	}
 	for _, wait := range s.delivered {
 		wait()

@@ -8,7 +8,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -17,7 +16,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/omnibus-kafka/omnibus/kafkatest"
 )
@@ -35,7 +33,8 @@ const (
 )
 
 // TestEveryLineOfGoArrivesUnchanged sends all Go source text of the Go distribution through the command, once with each
-// codec. Kafka's own consumer must read back the same lines, and Kafka's own tool find every batch on disk valid.
+// codec. Kafka's own consumer must read back the same lines, and Kafka's own tool find every batch on disk valid. Once
+// more it sends the text with the line numbers as keys: then every partition must have its lines in their order.
 func TestEveryLineOfGoArrivesUnchanged(t *testing.T) {
 	k := realKafka(t)
 	command := buildCommand(t)
@@ -49,31 +48,26 @@ func TestEveryLineOfGoArrivesUnchanged(t *testing.T) {
 			topic := createTextTopic(t, k, codec)
 			produceText(t, command, k, text.lines, topic, text.path, "--compression", codec)
 			t.Run("read", func(t *testing.T) {
-				began := time.Now()
+				t.Parallel() // with dump: each is one Java process of one busy thread
 				got := linesOf(t, kafkatest.ConsoleConsumer(t, k.Brokers()[0], topic, "--max-messages", strconv.Itoa(text.lines)))
 				if got != want {
 					t.Errorf("the consumer read %d lines with digest %x, want %d with %x", got.count, got.digest, want.count, want.digest)
 				}
-				t.Logf("read in %v", time.Since(began).Round(time.Millisecond))
 			})
-			t.Run("dump", func(t *testing.T) { dumpText(t, k, topic, codec, text.lines) })
+			dumpText(t, k, topic, codec, text.lines)
 		})
 	}
-}
-
-// TestLinesWithTheirNumberAsKeyKeepTheOrderOfTheInput sends the same text keyed by line number.
-func TestLinesWithTheirNumberAsKeyKeepTheOrderOfTheInput(t *testing.T) {
-	k := realKafka(t)
-	command := buildCommand(t)
-	text := goText(t)
-	topic := createTextTopic(t, k, "keyed")
-	produceText(t, command, k, text.lines, topic, text.keyedPath, "--compression", "zstd", "--key-separator", keySeparator)
-	t.Run("read", func(t *testing.T) {
-		path := kafkatest.ConsoleConsumer(t, k.Brokers()[0], topic, "--max-messages", strconv.Itoa(text.lines),
-			"--formatter-property", "print.partition=true", "--formatter-property", "print.key=true")
-		checkKeyed(t, path, text.keyedPath, text.lines)
+	t.Run("with the line number as key", func(t *testing.T) {
+		topic := createTextTopic(t, k, "keyed")
+		produceText(t, command, k, text.lines, topic, text.keyedPath, "--compression", "zstd", "--key-separator", keySeparator)
+		t.Run("read", func(t *testing.T) {
+			t.Parallel()
+			path := kafkatest.ConsoleConsumer(t, k.Brokers()[0], topic, "--max-messages", strconv.Itoa(text.lines),
+				"--formatter-property", "print.partition=true", "--formatter-property", "print.key=true")
+			checkKeyed(t, path, text.keyedPath, text.lines)
+		})
+		dumpText(t, k, topic, "zstd", text.lines)
 	})
-	t.Run("dump", func(t *testing.T) { dumpText(t, k, topic, "zstd", text.lines) })
 }
 
 // createTextTopic creates a topic for one sending of the text, which goes when the test ends.
@@ -110,6 +104,7 @@ func goText(t *testing.T) goSources {
 	}
 	dir := t.TempDir()
 	text := goSources{path: filepath.Join(dir, "text"), keyedPath: filepath.Join(dir, "keyed")}
+	var number []byte
 	plain, keyed := createText(t, text.path), createText(t, text.keyedPath)
 	err = filepath.WalkDir(filepath.Join(strings.TrimSpace(string(root)), "src"), func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.Type().IsRegular() || filepath.Ext(path) != ".go" {
@@ -121,9 +116,12 @@ func goText(t *testing.T) goSources {
 		}
 		for line := range bytes.Lines(source) {
 			text.lines++
-			line = bytes.TrimSuffix(line, []byte("\n"))
-			fmt.Fprintf(plain, "%s\n", line)
-			fmt.Fprintf(keyed, "%d%s%s\n", text.lines, keySeparator, line)
+			number = append(strconv.AppendInt(number[:0], int64(text.lines), 10), keySeparator...)
+			keyed.Write(number)
+			for _, w := range []*bufio.Writer{plain, keyed} { // whose Flush tells of any error
+				w.Write(bytes.TrimSuffix(line, []byte("\n")))
+				w.WriteByte('\n')
+			}
 		}
 		return nil
 	})
@@ -172,22 +170,29 @@ func produceText(t *testing.T, command string, k *kafkatest.Kafka, lines int, to
 	t.Logf("%d lines in %.1f s, %d records sent again", summary.Acked, summary.Seconds, summary.Retries)
 }
 
-// dumpText has Kafka judge the batches on one replica's disk.
+// dumpText has Kafka judge the batches on one replica's disk, in a parallel subtest.
 func dumpText(t *testing.T, k *kafkatest.Kafka, topic, codec string, lines int) {
 	t.Helper()
-	began := time.Now()
 	k.WaitInSync(topic)
 	var segments []string
 	for partition := range int32(textPartitions) {
 		segments = append(segments, k.Segments(1, topic, partition)...)
 	}
-	records, batches, compressed := 0, 0, 0
-	for _, b := range kafkatest.DumpLogSegments(t, segments...) {
+	t.Run("dump", func(t *testing.T) {
+		t.Parallel()
+		judgeBatches(t, kafkatest.DumpLogSegments(t, segments...), codec, lines)
+	})
+}
+
+// judgeBatches wants all batches valid, compressed and, taken together, complete.
+func judgeBatches(t *testing.T, batches []kafkatest.Batch, codec string, lines int) {
+	t.Helper()
+	records, compressed := 0, 0
+	for _, b := range batches {
 		if !b.Valid || b.Magic != 2 || b.Count != b.Records || b.ProducerID < 0 {
 			t.Errorf("a batch is not as it should be: %+v", b)
 		}
 		records += b.Count
-		batches++
 		if b.Codec == codec {
 			compressed++
 		} else if b.Codec != "none" {
@@ -197,10 +202,10 @@ func dumpText(t *testing.T, k *kafkatest.Kafka, topic, codec string, lines int) 
 	if records != lines {
 		t.Errorf("the log has %d records, want %d", records, lines)
 	}
-	if compressed < batches*9/10 { // a small batch that compression would enlarge is sent as it is
-		t.Errorf("%d of %d batches are compressed with %s", compressed, batches, codec)
+	if compressed < len(batches)*9/10 { // a small batch that compression would enlarge is sent as it is
+		t.Errorf("%d of %d batches are compressed with %s", compressed, len(batches), codec)
 	}
-	t.Logf("%d batches, %d of them %s, dumped in %v", batches, compressed, codec, time.Since(began).Round(time.Millisecond))
+	t.Logf("%d batches, %d of them %s", len(batches), compressed, codec)
 }
 
 // lineSet is the multiset of a file's lines: how many, and the SHA-256 over the sorted SHA-256 of each.

@@ -28,8 +28,9 @@ type Partition struct {
 	Settings *Settings
 	// Lane runs the partition's callbacks in order.
 	Lane dispatch.Lane
-	// Sender is the send loop's own state of the partition; nobody else touches it.
+	// Sender is the send loop's own state of the partition, and Turns the order of its callbacks; nobody else touches them.
 	Sender any
+	Turns  Turns
 
 	leader  atomic.Pointer[Leader]
 	queued  atomic.Int32          // batches announced and not yet departed
@@ -185,7 +186,7 @@ func (p *Partition) closeLocked() (spare *bufferpool.Slab) {
 
 // openLocked begins a batch.
 func (p *Partition) openLocked(b *batch.Batch, now time.Duration) {
-	b.Owner, b.Created = p, now
+	b.Owner, b.Created, b.First = p, now, p.mu.accepted
 	p.mu.open = b
 	p.mu.fresh = append(p.mu.fresh, b)
 	p.queued.Add(1)

@@ -37,6 +37,8 @@ type Batch struct {
 	Owner any
 	// Created is when the first record boarded, on the producer's monotonic clock.
 	Created time.Duration
+	// First is the number of the first record among all that ever boarded the partition, from 0.
+	First int64
 
 	building building
 	body     body
@@ -110,7 +112,7 @@ func (b *Batch) Reset() {
 	clear(b.seats)
 	clear(b.body.pieces)
 	seats, pieces := b.seats[:0], b.body.pieces[:0]
-	b.Owner, b.Created = nil, 0
+	b.Owner, b.Created, b.First = nil, 0, 0
 	b.building = building{}
 	b.body = body{pieces: pieces}
 	b.seats, b.called, b.result, b.seatBase, b.whole = seats, 0, nil, 0, nil

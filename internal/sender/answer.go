@@ -210,16 +210,15 @@ func (c *core) outOfOrder(p passenger, err error) {
 		c.fail(p, err) // it had no number that could be out of order
 		return
 	}
-	if !l.isHead(b) {
-		c.retry(p, err) // an older batch is not in yet; this one's turn comes after it
+	if l.isHead(b) && (!l.gap || b.Sender.InDoubt) {
+		c.endInDoubt(p)
 		return
 	}
-	if l.gap && !b.Sender.InDoubt {
-		// Its predecessor was refused for good, so the broker could not take this one; closeGap numbers it anew.
-		c.retry(p, err)
-		return
-	}
-	c.endInDoubt(p)
+	// An older batch is not in yet, and this one's turn comes after it; or it was refused for good, and closeGap numbers this
+	// one anew. Either way nothing is won by a pause of its own.
+	pause := l.backoffUntil
+	c.retry(p, err)
+	l.backoffUntil = pause
 }
 
 // endInDoubt ends all that was sent of a lane, and is not in flight any more, as unknown: the broker's memory of the

@@ -99,7 +99,7 @@ func (l *lane) inDoubt() bool {
 func (l *lane) readySize(n int) int {
 	s := l.part.Settings
 	size := s.BatchBytes
-	for ; n > 0 && size < s.BatchBytesMax; n-- {
+	for ; n > 0 && size < s.BatchBytesMax && !s.OneRecord; n-- {
 		size *= 4
 	}
 	return min(size, s.BatchBytesMax)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/omnibus-kafka/omnibus/internal/batch"
 	"github.com/omnibus-kafka/omnibus/internal/compress"
+	"github.com/omnibus-kafka/omnibus/internal/wire"
 )
 
 // tooLarge splits a batch that the topic refused for its size. The parts are as large as what the topic is known to
@@ -32,10 +33,11 @@ func (c *core) tooLarge(p passenger, err error) {
 
 // partBytes is how large the parts of a batch shall be that the topic refused, or would.
 func (t *topic) partBytes(refused int) int {
+	half := (refused + wire.BatchHeaderLen) / 2 // each half has a header of its own
 	if t.fitsBytes < refused {
-		return max(refused/2, t.fitsBytes)
+		return max(half, t.fitsBytes)
 	}
-	return refused / 2
+	return half
 }
 
 // cutToFit splits a batch that is about to leave if the topic refused its size meanwhile, and reports whether it did. Not one
