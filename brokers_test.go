@@ -496,6 +496,24 @@ func TestABatchOfManyPartitionsTravelsInOneRequest(t *testing.T) {
 	})
 }
 
+func TestARefusedPartitionLeavesTheOthersOfItsRequestAlone(t *testing.T) {
+	inBubble(t, 4, omnibus.Config{}, func(r *rig) {
+		r.cluster.SetScript(sim.Always(sim.Produce, sim.Fate{Refusal: &sim.Refusal{
+			Code: kerr.PolicyViolation.Code, Only: func(_ string, partition int32) bool { return partition == 2 },
+		}}))
+		for n := range int32(4) {
+			r.enqueue(omnibus.Record{Topic: "t", Partition: omnibus.At(n), Value: []byte("x")})
+		}
+		r.flush()
+		if n := len(r.cluster.Requests(sim.Produce)); n != 1 {
+			t.Errorf("%d requests", n)
+		}
+		r.holds(0, "x")
+		r.holds(2)
+		r.settles(3, 1, 0)
+	})
+}
+
 func TestMaxInFlightBoundsTheRequestsOfAConnection(t *testing.T) {
 	for _, limit := range []int{1, 2, 5} {
 		inBubble(t, 1, omnibus.Config{MaxInFlight: limit, BatchBytes: omnibus.None}, func(r *rig) {

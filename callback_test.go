@@ -64,6 +64,40 @@ func TestCallbacksOfAPartitionRunInOrderOnceEach(t *testing.T) {
 	})
 }
 
+func TestACallbackWaitsForTheOlderRecordsOfItsPartition(t *testing.T) {
+	for _, config := range []omnibus.Config{
+		{BatchBytes: omnibus.None},                           // the younger one is refused for good while the older one waits to be tried again
+		{BatchBytes: omnibus.None, DisableIdempotence: true}, // or is acknowledged before it
+	} {
+		inBubble(t, 1, config, func(r *rig) {
+			r.send(tagged(0, 0))
+			r.cluster.SetScript(func(req sim.Request) sim.Fate {
+				fate := sim.Fate{Delay: 10 * time.Millisecond} // so that all three fly together
+				switch {
+				case req.API == sim.Produce && req.Number == 2:
+					fate.Refusal = &sim.Refusal{Code: kerr.NotEnoughReplicas.Code}
+				case req.API == sim.Produce && req.Number == 3 && !config.DisableIdempotence:
+					fate.Refusal = &sim.Refusal{Code: kerr.PolicyViolation.Code}
+				}
+				return fate
+			})
+			var seen ledger
+			r.enqueueFunc(tagged(0, 1), seen.note)
+			r.enqueueFunc(tagged(0, 2), seen.note)
+			younger := r.enqueue(tagged(0, 3))
+			time.Sleep(50 * time.Millisecond)
+			if n := len(seen.all()); n != 0 || (config.DisableIdempotence && !younger.Done()) {
+				t.Errorf("%d callbacks before the oldest record's; the Delivery, which need not wait, is done: %v", n, younger.Done())
+			}
+			r.flush()
+			synctest.Wait()
+			if got := seen.tags(); !slices.Equal(got, []uint64{1, 2}) {
+				t.Errorf("%v", got)
+			}
+		})
+	}
+}
+
 func TestCallbacksWithoutAReasonToRunDoNot(t *testing.T) {
 	inBubble(t, 1, omnibus.Config{}, func(r *rig) {
 		var seen ledger
@@ -107,6 +141,36 @@ func TestSlowCallbacksDelayOnlyTheirOwnPartitions(t *testing.T) {
 			t.Errorf("a callback passed the slow ones of its own partition: %+v after %v", last, last.at.Sub(r.began))
 		}
 		r.took(20 * time.Second)
+	})
+}
+
+func TestCallbacksTooFarBehindHoldUpTheirOwnPartitionOnly(t *testing.T) {
+	inBubble(t, 2, omnibus.Config{MaxBlock: 3 * time.Second}, func(r *rig) {
+		release := make(chan struct{})
+		var told atomic.Int64
+		callback := func(omnibus.Ack, error) {
+			<-release
+			told.Add(1)
+		}
+		accepted := int64(0)
+		var err error
+		for err == nil {
+			if err = r.producer.EnqueueFunc(r.Context(), omnibus.Record{Topic: "t", Partition: omnibus.At(0)}, callback); err == nil {
+				accepted++
+			}
+		}
+		r.failed(err, true)
+		if !errors.Is(err, omnibus.ErrCallbacksBehind) || accepted < 10_000 {
+			t.Errorf("after %d records: %v", accepted, err)
+		}
+		r.enqueueFunc(tagged(1, 0), nil)
+		r.enqueue(tagged(0, 0)) // without a callback there is nothing to wait for
+		close(release)
+		r.enqueueFunc(tagged(0, 0), callback)
+		r.producer.Close()
+		if n := told.Load(); n != accepted+1 {
+			t.Errorf("%d callbacks for %d records", n, accepted+1)
+		}
 	})
 }
 
@@ -273,7 +337,9 @@ func TestAPanicInOnFailureHarmsNobody(t *testing.T) {
 }
 
 func TestEveryAcceptedRecordHasOneOutcomeUnderFaults(t *testing.T) {
-	config := omnibus.Config{BatchBytes: 400, DeliveryTimeout: 8 * time.Second, RequestTimeout: 3 * time.Second}
+	config := omnibus.Config{
+		BatchBytes: 400, BatchBytesMax: 400, DeliveryTimeout: 8 * time.Second, RequestTimeout: 3 * time.Second,
+	}
 	onNodes(t, 2, 4, config, func(r *rig) {
 		r.cluster.SetScript(func(req sim.Request) sim.Fate {
 			if req.API != sim.Produce {

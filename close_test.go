@@ -69,6 +69,7 @@ func TestCloseIsBoundedAndCountsWhatIsLost(t *testing.T) {
 			t.Errorf("%T: %v", err, err)
 		}
 		r.took(7 * time.Second)
+		synctest.Wait() // Close had no time left to wait for callbacks
 		for _, told := range seen.all() {
 			e := r.failed(told.err, told.err.(*omnibus.RecordError).Tag == 2)
 			if !errors.Is(e, omnibus.ErrClosed) {

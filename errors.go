@@ -64,7 +64,7 @@ type RecordError struct {
 // Error names the record, what happened to it and whether it may be in the log.
 func (e *RecordError) Error() string {
 	var s strings.Builder
-	fmt.Fprintf(&s, "record for topic %q", e.Topic)
+	fmt.Fprintf(&s, "record for topic %.249q", e.Topic) // what is refused as a name may be of any length
 	if e.Partition >= 0 {
 		fmt.Fprintf(&s, " partition %d", e.Partition)
 	}
@@ -78,7 +78,10 @@ func (e *RecordError) Error() string {
 		if e.Waited > 0 {
 			fmt.Fprintf(&s, " for %v", e.Waited.Round(time.Millisecond))
 		}
-		if e.Attempts > 0 {
+		switch {
+		case e.Attempts == 1:
+			s.WriteString(", 1 attempt")
+		case e.Attempts > 1:
 			fmt.Fprintf(&s, ", %d attempts", e.Attempts)
 		}
 		s.WriteString(")")
@@ -151,12 +154,13 @@ type BrokerError struct {
 
 // Error gives the name, code and meaning of the refusal, and the broker's words.
 func (e *BrokerError) Error() string {
-	text := fmt.Sprintf("broker answered error %d", e.Code)
+	text, name := fmt.Sprintf("broker answered error %d", e.Code), ""
 	if known := kerr.TypedErrorForCode(e.Code); known != nil {
-		text = fmt.Sprintf("broker answered %s (%d): %s", known.Message, e.Code, known.Description)
+		name = known.Message
+		text = fmt.Sprintf("broker answered %s (%d): %s", name, e.Code, strings.TrimSuffix(known.Description, "."))
 	}
-	if e.Message != "" {
-		text += " The broker says: " + e.Message
+	if e.Message != "" && e.Message != name {
+		text += fmt.Sprintf("; in its own words: %q", e.Message)
 	}
 	return text + e.advice()
 }
@@ -165,11 +169,11 @@ func (e *BrokerError) Error() string {
 func (e *BrokerError) advice() string {
 	switch e.Code {
 	case kerr.TopicAuthorizationFailed.Code:
-		return " Grant this client Write on the topic."
+		return "; grant this client Write on the topic"
 	case kerr.ClusterAuthorizationFailed.Code:
-		return " Grant this client IdempotentWrite on the cluster, or set Config.DisableIdempotence (enable.idempotence=false)."
+		return "; grant this client IdempotentWrite on the cluster, or set Config.DisableIdempotence (enable.idempotence=false)"
 	case kerr.NotEnoughReplicas.Code, kerr.NotEnoughReplicasAfterAppend.Code:
-		return " Look for brokers that are away, or lower the topic's min.insync.replicas."
+		return "; look for brokers that are away, or lower the topic's min.insync.replicas"
 	}
 	return ""
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -94,6 +95,37 @@ func TestWhenAllBrokersAreAwayTheErrorSaysHow(t *testing.T) {
 			t.Errorf("Ready: %v", err)
 		}
 	})
+}
+
+func TestDeadBootstrapAddressesArePassedOver(t *testing.T) {
+	onNodes(t, 3, 3, omnibus.Config{}, func(r *rig) {
+		r.cluster.StopNode(1)
+		r.cluster.StopNode(3)
+		p := r.open(omnibus.Config{})
+		defer p.Close()
+		if _, err := p.Send(r.Context(), tagged(1, 0)); err != nil {
+			t.Error(err)
+		}
+		r.took(0)
+	})
+}
+
+func TestAnIdleConnectionIsClosedAndOpenedAgain(t *testing.T) {
+	log := new(logged)
+	inBubble(t, 1, omnibus.Config{ConnectionIdle: time.Second, Logger: log.logger()}, func(r *rig) {
+		r.send(record("a"))
+		time.Sleep(10 * time.Second)
+		if s := r.producer.Stats(); s.ConnectionsOpened == 0 || s.ConnectionsClosed != s.ConnectionsOpened {
+			t.Errorf("%d of %d connections closed", s.ConnectionsClosed, s.ConnectionsOpened)
+		}
+		r.began = time.Now()
+		r.send(record("b"))
+		r.took(0)
+		r.settles(2, 0, 0)
+	})
+	if strings.Contains(log.String(), "WARN") {
+		t.Errorf("idleness is no reason to warn: %s", log)
+	}
 }
 
 func TestOpenDoesNotNeedTheCluster(t *testing.T) {
@@ -238,29 +270,39 @@ func TestAPartitionThatDoesNotExistIsWaitedForBriefly(t *testing.T) {
 }
 
 func TestTheTopicsOwnLimitSplitsBatches(t *testing.T) {
-	inBubble(t, 1, omnibus.Config{Linger: time.Second}, func(r *rig) {
-		r.cluster.AddTopic("t", 1, sim.TopicOptions{BatchBytesMax: 2000})
-		var want []string
-		var deliveries []omnibus.Delivery
-		for i := range 40 {
-			want = append(want, fmt.Sprint(i, strings.Repeat("x", 200)))
-			rec := record(want[i])
-			rec.Tag = uint64(i)
-			deliveries = append(deliveries, r.enqueue(rec))
-		}
-		for i, d := range deliveries {
-			if ack, err := d.Wait(r.Context()); err != nil || ack.Offset != int64(i) || ack.Tag != uint64(i) {
-				t.Errorf("record %d: %+v, %v", i, ack, err)
+	for _, codec := range []omnibus.Compression{omnibus.CompressionNone, omnibus.CompressionZstd} {
+		inBubble(t, 1, omnibus.Config{Linger: time.Second, Compression: codec}, func(r *rig) {
+			r.cluster.AddTopic("t", 1, sim.TopicOptions{BatchBytesMax: 2000})
+			noise := rand.New(rand.NewPCG(1, 2)) // so that no codec makes the batch fit
+			var want []string
+			var deliveries []omnibus.Delivery
+			for i := range 40 {
+				want = append(want, fmt.Sprint(i, "-", noise.Perm(100), strings.Repeat("x", 100)))
+				rec := record(want[i])
+				rec.Tag = uint64(i)
+				deliveries = append(deliveries, r.enqueue(rec))
 			}
-		}
-		r.holds(0, want...)
-		for _, b := range r.cluster.Log("t", 0) {
-			if b.Bytes > 2000 {
-				t.Errorf("a batch of %d bytes", b.Bytes)
+			for i, d := range deliveries {
+				if ack, err := d.Wait(r.Context()); err != nil || ack.Offset != int64(i) || ack.Tag != uint64(i) {
+					t.Errorf("record %d: %+v, %v", i, ack, err)
+				}
 			}
-		}
-		r.settles(40, 0, 0)
-	})
+			for i, rec := range r.cluster.Records("t", 0) {
+				if string(rec.Value) != want[i] {
+					t.Errorf("%v: %q stands where %q should", codec, rec.Value, want[i])
+				}
+			}
+			for _, b := range r.cluster.Log("t", 0) {
+				if b.Bytes > 2000 {
+					t.Errorf("%v: a batch of %d bytes", codec, b.Bytes)
+				}
+			}
+			if first := r.cluster.Requests(sim.Produce)[0].Batches[0]; first.Batch.Bytes <= 2000 {
+				t.Errorf("%v: the first batch had %d bytes: the test shows nothing", codec, first.Batch.Bytes)
+			}
+			r.settles(40, 0, 0)
+		})
+	}
 }
 
 func TestARecordThatTheTopicRefusesForItsSizeIsNotWritten(t *testing.T) {

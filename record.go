@@ -31,18 +31,16 @@ type Header struct {
 }
 
 // Partition is an explicit choice of partition, or none.
-type Partition struct{ plusOne int32 }
-
-// At is the explicit choice of partition n. A negative n is refused when the record is enqueued.
-func At(n int32) Partition {
-	if n < 0 {
-		return Partition{plusOne: -1}
-	}
-	return Partition{plusOne: n + 1}
+type Partition struct {
+	number int32
+	chosen bool
 }
 
+// At is the explicit choice of partition n. A negative n is refused when the record is enqueued.
+func At(n int32) Partition { return Partition{number: n, chosen: true} }
+
 // Explicit reports the chosen partition, and whether one was chosen.
-func (p Partition) Explicit() (n int32, ok bool) { return p.plusOne - 1, p.plusOne != 0 }
+func (p Partition) Explicit() (n int32, ok bool) { return p.number, p.chosen }
 
 // Ack is a broker's word that a record is in the log.
 type Ack struct {

@@ -162,7 +162,7 @@ func (p *Producer) route(ctx context.Context, topic string, wait time.Duration) 
 
 // invalidTopic is the error of a topic's name that cannot be one. The name may be anything, so it is cut short.
 func invalidTopic(topic, fault string) error {
-	return fmt.Errorf("%w: %.250q is no topic's name; a name has %s", ErrInvalidRecord, topic, fault)
+	return fmt.Errorf("%w: %.249q is no topic's name; a name has %s", ErrInvalidRecord, topic, fault)
 }
 
 // closedOr is ErrClosed if the producer is closing, which explains any failure, else err.

@@ -45,13 +45,9 @@ func TestNothingIsLostWhileBrokersDieAndFreeze(t *testing.T) {
 	script.freeze(t, k.Leader(topics[0], 0))
 	script.inSync(t)
 	t.Logf("the faults took %v", time.Since(began).Round(time.Second))
-
-	finished := time.Now()
-	stats := idempotent.producer.Stats
 	mustFinish(t, idempotent)
 	mustFinish(t, plain)
 	processes := shared.finish(t)
-	t.Logf("the rest took %v; %d batches were tried again, %d requests lost, of the idempotent load", time.Since(finished).Round(time.Second), stats().RetriedBatches, stats().RequestsLost)
 
 	t.Run("idempotent", func(t *testing.T) {
 		r := check(kafkatest.ReadTopic(t, k.Brokers(), topics[0]), false, idempotent.histories()...)
@@ -96,9 +92,13 @@ func startPlain(t *testing.T, k *kafkatest.Kafka, topic string, run uint64) *loa
 // mustFinish ends a load whose records must all have arrived.
 func mustFinish(t *testing.T, l *load) {
 	t.Helper()
+	began, before := time.Now(), l.producer.Stats()
 	if err := l.finish(); err != nil {
 		t.Errorf("%s: the producer did not end well: %v", l.topic, err)
 	}
+	after := l.producer.Stats()
+	t.Logf("%s: %d records before the last fault ended, %d after it in %v; %d batches sent again, %d requests lost", l.topic,
+		before.Accepted, after.Accepted-before.Accepted, time.Since(began).Round(time.Millisecond), after.RetriedBatches, after.RequestsLost)
 }
 
 // mustBeInnocent fails the test for every sin, and for records without a certain outcome: all faults here are shorter than

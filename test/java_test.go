@@ -206,6 +206,7 @@ func checkNumbers(t *testing.T, batches []*wireBatch, idempotent bool) {
 // TestBatchesEqualJavasByteForByte compares what leaves the producer, uncompressed, with what Kafka's own builder makes
 // of the same records under the same producer id, epoch and sequence.
 func TestBatchesEqualJavasByteForByte(t *testing.T) {
+	noLeaks(t)
 	kafkatest.RequireKafka(t)
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)

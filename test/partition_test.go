@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -92,6 +93,7 @@ func keyedRecords(topic string, keys [][]byte) []omnibus.Record {
 }
 
 func TestKeysGoWhereJavasVectorsSay(t *testing.T) {
+	noLeaks(t)
 	c := kafkatest.Start(t)
 	p := openOn(t, c.Brokers())
 	vectors := javaVectors(t)
@@ -132,6 +134,7 @@ func randomKeys(random *rand.Rand, n int) [][]byte {
 
 // TestAMillionKeysGoWhereKafkasOwnCodeSays asks Kafka's classes beside the producer's.
 func TestAMillionKeysGoWhereKafkasOwnCodeSays(t *testing.T) {
+	noLeaks(t)
 	kafkatest.RequireKafka(t)
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -183,6 +186,7 @@ func theirPartition(t *testing.T, theirs sarama.Partitioner, key []byte, count i
 }
 
 func TestKeysGoWhereSaramaPutsThem(t *testing.T) {
+	noLeaks(t)
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	keys := append(randomKeys(rand.New(rand.NewPCG(seed, 0)), 5000), []byte{})
@@ -211,6 +215,7 @@ func (c caller) Partition(_ string, _, _ []byte, p omnibus.Partitions) (int32, e
 
 // TestPartitionersAgreeWithSaramaWhenCalledByHand is for partitioners that wrap one of ours.
 func TestPartitionersAgreeWithSaramaWhenCalledByHand(t *testing.T) {
+	noLeaks(t)
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	keys := randomKeys(rand.New(rand.NewPCG(seed, 0)), 200_000)
@@ -239,6 +244,7 @@ func TestPartitionersAgreeWithSaramaWhenCalledByHand(t *testing.T) {
 // TestKeysGoWhereLibrdkafkasTestsSay holds the hashes that librdkafka's own test of its partitioners expects, under the
 // names that its configuration has for them.
 func TestKeysGoWhereLibrdkafkasTestsSay(t *testing.T) {
+	noLeaks(t)
 	const count = 17 // what that test uses
 	keys := [][]byte{{}, []byte("23456"), []byte("this is another string with more length to it perhaps"), []byte("hejsan")}
 	const spread = math.MaxUint32 // no partition in particular
@@ -269,6 +275,7 @@ const skewMax = 0.05
 
 // TestRecordsWithoutAKeySpreadEvenly counts where ten million records go.
 func TestRecordsWithoutAKeySpreadEvenly(t *testing.T) {
+	noLeaks(t)
 	const partitions = 6
 	const records = 10_000_000
 	if testing.Short() {
@@ -395,6 +402,7 @@ func leadersOf(t *testing.T, p *omnibus.Producer, topic string) []int32 {
 // them before, and for one that comes later.
 func TestNothingGoesToAPartitionWithoutLeader(t *testing.T) {
 	k := realKafka(t)
+	noLeaks(t)
 	createUnreplicated(t, k, "leaderless", 6)
 	quick := func(c *omnibus.Config) { c.MetadataMaxAge = 500 * time.Millisecond }
 	for _, partitioner := range []omnibus.Partitioner{nil, omnibus.RoundRobin(), omnibus.KeyedRoundRobin()} {
@@ -416,11 +424,23 @@ func TestNothingGoesToAPartitionWithoutLeader(t *testing.T) {
 			checkUsed(t, p, "leaderless", []int32{0, 2, 3, 5})
 		}
 	}
+	late := openOn(t, k.Brokers(), quick)
+	late.PartitionsFor(bounded(t, time.Minute), "leaderless")
+	if _, err := late.Send(bounded(t, time.Second), omnibus.Record{Topic: "leaderless", Partition: omnibus.At(1)}); err == nil ||
+		!strings.Contains(err.Error(), "the partition has no leader: look at the brokers and at the topic's replicas") {
+		t.Errorf("sending to a partition without a leader: %v", err)
+	}
 	// A record that belongs there waits for the leader to come back.
 	waiting, err := early.Enqueue(t.Context(), omnibus.Record{Topic: "leaderless", Partition: omnibus.At(4), Value: []byte("waits")})
 	if err != nil {
 		t.Fatal(err)
 	}
+	_, err = waiting.Wait(bounded(t, time.Second))
+	var pending *omnibus.PendingError
+	if !errors.As(err, &pending) || pending.Trouble == nil {
+		t.Errorf("waiting for the partition without a leader: %v, want a PendingError that says what is the matter", err)
+	}
+	t.Log(err)
 	k.Node(2).Start()
 	if ack, err := waiting.Wait(bounded(t, time.Minute)); err != nil || ack.Partition != 4 {
 		t.Errorf("record for the partition without a leader: %+v, %v", ack, err)

@@ -253,6 +253,7 @@ func logAppend() map[string]string {
 }
 
 func TestEveryRecordComesBackFromKfake(t *testing.T) {
+	noLeaks(t)
 	c := kafkatest.Start(t)
 	c.CreateTopic("every", roundTripPartitions, roundTripTopic())
 	every := sendEverything(t, c.Brokers(), "every")
@@ -265,6 +266,7 @@ func TestEveryRecordComesBackFromKfake(t *testing.T) {
 
 func TestEveryRecordComesBackFromKafka(t *testing.T) {
 	k := realKafka(t)
+	noLeaks(t)
 	k.CreateTopic("every", roundTripPartitions, roundTripTopic())
 	k.CreateTopic("stamped", roundTripPartitions, logAppend())
 	every, stamped := sendEverything(t, k.Brokers(), "every"), sendEverything(t, k.Brokers(), "stamped")
@@ -297,6 +299,7 @@ func checkDisk(t *testing.T, k *kafkatest.Kafka, topic string) {
 }
 
 func TestAcksZeroTellsNoOffset(t *testing.T) {
+	noLeaks(t)
 	c := kafkatest.Start(t, kafkatest.Topic("t", 1))
 	p := openOn(t, c.Brokers(), func(c *omnibus.Config) { c.Acks = omnibus.AcksNone })
 	acks := sendAll(t, p, []omnibus.Record{{Topic: "t", Value: []byte("a"), Tag: 7}, {Topic: "t", Value: []byte("b"), Tag: 8}})

@@ -165,9 +165,7 @@ func (p *Partition) CloseBatch(b *batch.Batch) (spare *bufferpool.Slab) {
 // TakeNews returns the signals raised and the batches begun since the last call, oldest first, appended to dst.
 func (p *Partition) TakeNews(dst []*batch.Batch) (Signal, []*batch.Batch) {
 	signals := Signal(p.signals.Swap(0))
-	if signals&SignalFresh == 0 {
-		return signals, dst
-	}
+	// A waiter's signal may come before the one for the first record of its batch: signals are raised without the lock.
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	dst = append(dst, p.mu.fresh...)

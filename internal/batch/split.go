@@ -45,10 +45,6 @@ func (b *Batch) SplitBySize(targetBytes, refusedBytes int) ([]Part, error) {
 		}
 		cut = append(cut, stretch{first: i, count: 1, bytes: size})
 	}
-	if len(cut) == 1 {
-		half := len(records) / 2
-		cut = []stretch{{first: 0, count: half}, {first: half, count: len(records) - half}}
-	}
 	return b.parts(records, cut), nil
 }
 

@@ -162,7 +162,7 @@ func (c *core) inFlightMax(l *lane) int {
 func (c *core) readiness(l *lane, b *batch.Batch) (Reason, time.Duration) {
 	boarding := l.boarding(b)
 	switch {
-	case l.backoffUntil > c.now:
+	case b.Sender.Attempts > 0 && l.backoffUntil > c.now:
 		return ReasonRetry, l.backoffUntil
 	case b.Sender.Attempts > 0:
 		return ReasonRetry, c.now

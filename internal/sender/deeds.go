@@ -104,7 +104,7 @@ func (s *Sender) resolve(l *lane, b *batch.Batch, o batch.Outcome) {
 	s.around.Watch.done(l, b, o, s.clock.Now())
 	if o.Failure != nil {
 		s.around.Logger.Warn("batch failed", "topic", l.topic.name, "partition", l.part.Number, "records", b.Count(),
-			"written", !o.Failure.NotWritten, "attempts", o.Failure.Attempts, "error", o.Failure.Err)
+			"not_written", o.Failure.NotWritten, "attempts", o.Failure.Attempts, "error", o.Failure.Err)
 	}
 	s.around.Tell(l.part, b, o)
 }

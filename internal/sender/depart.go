@@ -167,7 +167,8 @@ func (c *core) sendEncoded(n *node) {
 			c.takeBack(r)
 			continue
 		}
-		if c.dropTold(r); len(r.batches) == 0 {
+		c.dropTold(r)
+		if c.stepBack(r); len(r.batches) == 0 {
 			c.dropRequest(r)
 			continue
 		}
@@ -187,17 +188,22 @@ func (c *core) sendEncoded(n *node) {
 func (c *core) takeBack(r *request) {
 	c.dropTold(r)
 	for _, p := range r.batches {
-		p.batch.Sender.Attempts--
-		p.batch.Sender.State = batch.Waiting
-		c.offRequest(p)
-		if p.lane.halted {
-			c.failWaiting(p.lane, p.batch, ErrHalted, "queue")
-		}
+		c.backToWaiting(p)
 	}
 	for _, p := range r.batches {
 		c.place(p.lane)
 	}
 	c.dropRequest(r)
+}
+
+// backToWaiting returns a batch from a request that has not been sent to its lane, where it still stands in its place.
+func (c *core) backToWaiting(p passenger) {
+	p.batch.Sender.Attempts--
+	p.batch.Sender.State = batch.Waiting
+	c.offRequest(p)
+	if p.lane.halted {
+		c.failWaiting(p.lane, p.batch, ErrHalted, "queue")
+	}
 }
 
 // dropTold takes batches off a request that has not been sent, which were given up meanwhile: their outcome says that they are
@@ -211,6 +217,22 @@ func (c *core) dropTold(r *request) {
 				c.do.resolve(p.lane, p.batch, batch.Outcome{Offset: -1, LogAppendTime: -1, Failure: f})
 			}
 			c.ghostDone(p, false, nil)
+			c.place(p.lane)
+			continue
+		}
+		kept = append(kept, p)
+	}
+	clear(r.batches[len(kept):])
+	r.batches = kept
+}
+
+// stepBack takes batches off a request that has not been sent, which would overtake an older one: it was in flight when they
+// departed, and goes again.
+func (c *core) stepBack(r *request) {
+	kept := r.batches[:0]
+	for _, p := range r.batches {
+		if p.lane.overtakes(p.batch) {
+			c.backToWaiting(p)
 			c.place(p.lane)
 			continue
 		}

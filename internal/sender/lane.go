@@ -77,6 +77,16 @@ func (l *lane) boarding(b *batch.Batch) bool {
 	return l.batches[len(l.batches)-1] == b && !b.Sender.Departed
 }
 
+// overtakes reports whether an older batch of the lane waits.
+func (l *lane) overtakes(b *batch.Batch) bool {
+	for _, older := range l.batches {
+		if older == b || older.Sender.State == batch.Waiting {
+			return older != b
+		}
+	}
+	return false
+}
+
 // drop takes a batch off the list.
 func (l *lane) drop(b *batch.Batch) {
 	if i := slices.Index(l.batches, b); i >= 0 {

@@ -47,8 +47,14 @@ func (c *core) lead(news *Leader) {
 	if l.num != nil {
 		l.num.LeaderChanged()
 	}
-	if leader != nil && leader != l.leader {
+	switch {
+	case leader == nil:
+		l.part.Troubled(ErrNoLeader)
+	case leader != l.leader:
 		l.part.SetLeader(leader.leader)
+		if l.leader == nil {
+			l.part.Troubled(nil)
+		}
 	}
 	l.leader, l.epoch = leader, news.Epoch
 	c.place(l)
@@ -95,6 +101,9 @@ func (c *core) brokers(now time.Duration, news []Broker) {
 			n.address = b.Address
 			if n.link != linkDown {
 				c.do.disconnect(n, errMoved)
+			}
+			if n.link == linkUp {
+				n.link = linkClosing
 			}
 			n.retryAt, n.failures = 0, 0
 		}

@@ -58,7 +58,7 @@ func (c *core) pressure(now time.Duration) {
 	hurried := 0
 	for b := c.open.oldest; b != nil && hurried < pressureBatches; b = b.Sender.Next {
 		l := laneOf(b)
-		if b.Sender.State != batch.Waiting || l.leader == nil || l.leader.link != linkUp || l.queued.ready {
+		if b.Sender.State != batch.Waiting || l.leader == nil || l.leader.away() || l.queued.ready {
 			continue
 		}
 		l.hurry(b.Sender.ID, ReasonPressure)
@@ -131,6 +131,7 @@ func (c *core) giveUp(b *batch.Batch, err error) {
 // doom ends a batch whose request is not sent yet. A worker may be at its records, which a callback may want to read: so its
 // outcome is told when the request drops it.
 func (c *core) doom(l *lane, b *batch.Batch, f *batch.Failure) {
+	f.Attempts-- // this one does not come about
 	c.open.remove(b)
 	b.Sender.Told, b.Sender.Doom = true, f
 	c.doomed++

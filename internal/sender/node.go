@@ -56,6 +56,9 @@ func (r readyLane) valid() bool { return r.lane.queued.ready && r.lane.queued.ti
 // slots is how many more requests the node takes.
 func (n *node) slots(limit int) int { return limit - n.unanswered - len(n.departures) }
 
+// away reports whether the node cannot be reached, as far as it was tried.
+func (n *node) away() bool { return n.link != linkUp && n.failures > 0 }
+
 // enqueue makes the lane leave when its turn comes.
 func (n *node) enqueue(l *lane, why Reason) {
 	n.tickets++

@@ -488,6 +488,11 @@ func (s *schedule) send(n *node, r *request) bool {
 	}
 	for _, p := range r.batches {
 		p.batch.Seal()
+		for _, b := range p.lane.batches[:slices.Index(p.lane.batches, p.batch)] {
+			if b.Sender.State == batch.Waiting {
+				s.broke("lane %s: a batch overtakes one that waits", laneName(p.lane))
+			}
+		}
 	}
 	r.layOut(1000)
 	f := &flight{request: r, answers: make([]answer, len(r.batches))}

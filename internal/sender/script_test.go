@@ -225,7 +225,7 @@ func (s *script) configure(c *command) {
 	config.RequestBytesMax = c.number("request", config.RequestBytesMax)
 	config.Retries = c.number("retries", config.Retries)
 	config.Encoders = c.number("encoders", config.Encoders)
-	config.HaltOnFailure = c.has("halt")
+	config.HaltOnFailure = config.HaltOnFailure || c.has("halt")
 }
 
 // topic makes a topic. Its partitions are led by broker 1 in epoch 1, and a producer id is there, unless it says "bare".

@@ -14,8 +14,12 @@ import (
 // against the caches.
 const bufferBytes = 256 << 10
 
-// controlBytesMax is the largest request other than Produce.
-const controlBytesMax = 1 << 20
+// requestBytesMax is the largest request, as brokers have it by default (socket.request.max.bytes); controlBytesMax the
+// largest other than Produce.
+const (
+	requestBytesMax = 100 << 20
+	controlBytesMax = 1 << 20
+)
 
 // session is one connection. Its goroutine owns all of it.
 type session struct {
@@ -33,7 +37,7 @@ func newSession(b *Broker, conn net.Conn) *session {
 func (s *session) serve() {
 	for {
 		size, ok := s.in.begin()
-		if !ok {
+		if !ok || size > requestBytesMax {
 			return
 		}
 		key, version, correlation := s.in.int16(), s.in.int16(), s.in.int32()
