@@ -24,9 +24,9 @@ const (
 )
 
 // TestHungBrokerLeavesTheOthersTheirRate freezes one of two brokers and compares the rate of the other one's partitions,
-// half a minute after the pool ran full, with what it was before: at a fixed pace in records a second, and as fast as it
-// goes in parts of what a second producer, to which nothing happens, gets through in the same moments. So the
-// comparison is not one of how busy the machine was now and then.
+// half a minute after the pool ran full, with what it was before. That is at a fixed pace. As fast as it goes, the rate
+// depends on what else the machine has to do, so it is compared with that of a second producer, to which nothing
+// happens, in turn with it.
 func TestHungBrokerLeavesTheOthersTheirRate(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a minute")
@@ -54,7 +54,6 @@ func TestHungBrokerLeavesTheOthersTheirRate(t *testing.T) {
 		hung.stop()
 	}
 	t.Cleanup(stop)
-	free := healthy.share(control)
 	healthy.pace.Store(hungPace)
 	hung.pace.Store(hungPace)
 	pause(time.Second)
@@ -66,15 +65,15 @@ func TestHungBrokerLeavesTheOthersTheirRate(t *testing.T) {
 	pause(hungFor)
 	pacedAfter := healthy.rate(time.Second, 5)
 	healthy.pace.Store(0)
-	freeAfter := healthy.share(control)
+	free := healthy.share(control)
 	s := p.Stats()
-	t.Logf("healthy broker: paced %.0f records/s before, %.0f after; unpaced %.2f of the other producer's rate before, %.2f after; %d callers blocked, %.1f of %.1f MiB in use, request p99 %v",
-		paced, pacedAfter, free, freeAfter, s.Blocked, mib(s.BufferUsedBytes), mib(s.BufferBytes), s.RequestLatency.Quantile(0.99))
+	t.Logf("healthy broker: paced %.0f records/s before, %.0f after; unpaced %.2f of the other producer's rate; %d callers blocked, %.1f of %.1f MiB in use, request p99 %v",
+		paced, pacedAfter, free, s.Blocked, mib(s.BufferUsedBytes), mib(s.BufferBytes), s.RequestLatency.Quantile(0.99))
 	if pacedAfter < 0.9*paced {
 		t.Errorf("paced, the healthy broker's partitions fell from %.0f to %.0f records/s; want 90 %% or more", paced, pacedAfter)
 	}
-	if freeAfter < 0.9*free {
-		t.Errorf("unpaced, the healthy broker's partitions fell from %.2f to %.2f of what another producer gets through; want 90 %% or more", free, freeAfter)
+	if free < 0.9 {
+		t.Errorf("unpaced, the healthy broker's partitions get through %.2f of what they do in another producer; want 0.90 or more", free)
 	}
 	if s.Blocked == 0 {
 		t.Error("nobody was blocked for memory any more when the rate was measured")
@@ -157,7 +156,7 @@ func (l *stream) rate(window time.Duration, windows int) float64 {
 // before or after. Both streams rest before and afterwards.
 func (l *stream) share(of *stream) float64 {
 	var shares []float64
-	for n := range 12 {
+	for n := range 20 {
 		first, second := l, of
 		if n%2 == 1 {
 			first, second = of, l
