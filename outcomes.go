@@ -38,7 +38,12 @@ func (p *Producer) callBack(part *accumulator.Partition, b *batch.Batch, o batch
 	if o.Failure == nil {
 		p.pipeline.Accumulator.ReleaseSlabs(b) // nobody reads an acknowledged record again
 	}
-	p.pipeline.Callbacks.Submit(&part.Lane, &telling{producer: p, part: part, batch: b, outcome: o})
+	t, _ := p.tellings.Get().(*telling)
+	if t == nil {
+		t = new(telling)
+	}
+	*t = telling{producer: p, part: part, batch: b, outcome: o}
+	p.pipeline.Callbacks.Submit(&part.Lane, t)
 }
 
 // telling is the job of running a batch's callbacks.
@@ -57,15 +62,23 @@ func (t *telling) Records() int { return t.batch.Count() }
 
 // Run calls all callbacks, each of which may panic, or even end its goroutine, without harm to the others.
 func (t *telling) Run() {
+	defer t.end() // also when a callback ends the goroutine
 	last := len(t.batch.Seats())
 	if t.outcome.Failure != nil && t.producer.settings.OnFailure != nil {
 		last = t.batch.Count()
 	}
 	t.run(last)
+}
+
+// end gives back what the job held, and the job itself for another batch.
+func (t *telling) end() {
+	p := t.producer
 	if n := t.batch.Callbacks(); n > 0 {
-		t.producer.pipeline.Callbacks.Release(&t.part.Lane, n)
+		p.pipeline.Callbacks.Release(&t.part.Lane, n)
 	}
-	t.producer.pipeline.Accumulator.ReleaseBatch(t.batch)
+	p.pipeline.Accumulator.ReleaseBatch(t.batch)
+	*t = telling{}
+	p.tellings.Put(t)
 }
 
 // run calls the callbacks from t.next on.

@@ -27,6 +27,7 @@ type Producer struct {
 	pipeline *pipeline.Pipeline
 	log      *slog.Logger
 	failures failureCounters
+	tellings sync.Pool // of *telling, one a batch under way
 
 	shutdown struct {
 		once sync.Once

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,10 +29,16 @@ func refusedWith(t *testing.T, err error, want ...string) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	t.Log(err)
 	if !omnibus.NotWritten(err) {
 		t.Errorf("the error does not prove that nothing was written")
 	}
+	names(t, err, want...)
+}
+
+// names checks that an error is one line and says all of these.
+func names(t *testing.T, err error, want ...string) {
+	t.Helper()
+	t.Log(err)
 	if strings.Contains(err.Error(), "\n") {
 		t.Errorf("the error has several lines")
 	}
@@ -42,10 +49,10 @@ func refusedWith(t *testing.T, err error, want ...string) {
 	}
 }
 
-// took checks how long a call that began then has lasted.
-func took(t *testing.T, began time.Time, least, most time.Duration) {
+// took checks how long a call has lasted.
+func took(t *testing.T, passed, least, most time.Duration) {
 	t.Helper()
-	if passed := time.Since(began); passed < least || passed > most {
+	if passed < least || passed > most {
 		t.Errorf("it took %v, want %v to %v", passed.Round(time.Millisecond), least, most)
 	}
 }
@@ -84,11 +91,29 @@ func webServer(t *testing.T, config *tls.Config) string {
 	return server.Listener.Addr().String()
 }
 
+// sent is what came of a Send that could not succeed.
+type sent struct {
+	err   error
+	took  time.Duration
+	ready error // what Ready said afterwards
+}
+
+// sendAtOnce calls send for 0 to n-1 side by side, since all that each does is wait.
+func sendAtOnce(n int, send func(i int) sent) []sent {
+	results := make([]sent, n)
+	var group sync.WaitGroup
+	for i := range results {
+		group.Go(func() { results[i] = send(i) })
+	}
+	group.Wait()
+	return results
+}
+
 // TestAnAddressThatIsNoBrokersIsExplained sends to addresses that are wrong in every usual way. What is wrong must be in the
 // error of a Send whose context, or max.block.ms, ends long before a connect timeout does.
 func TestAnAddressThatIsNoBrokersIsExplained(t *testing.T) {
 	noLeaks(t)
-	for _, c := range []struct {
+	cases := []struct {
 		name    string
 		address string
 		want    []string
@@ -97,31 +122,40 @@ func TestAnAddressThatIsNoBrokersIsExplained(t *testing.T) {
 		{"unknown host", "no-such-host.invalid:9092", []string{"dns: "}},
 		{"web server", webServer(t, nil), []string{"api: ", "the port answers in HTTP; this is a web server's address"}},
 		{"TLS", webServer(t, new(tls.Config)), []string{"closed it at the first request", "may expect TLS"}},
-		{"silent", silentPort(t), []string{"api: ", "the port took the connection but did not answer within 3", "may want TLS"}},
-	} {
-		t.Run(c.name+", context", func(t *testing.T) {
-			t.Parallel()
-			p := openOn(t, []string{c.address})
-			began := time.Now()
-			_, err := p.Send(bounded(t, patience), omnibus.Record{Topic: "orders"})
-			refusedWith(t, err, append(c.want, `"orders"`, c.address, "(context deadline exceeded)")...)
-			took(t, began, patience, patience+2*time.Second)
-			if !errors.Is(err, context.DeadlineExceeded) {
-				t.Error("the error is not the context's")
+		{"silent", silentPort(t), []string{"api: ", "the port took the connection but did not answer within ", "may want TLS"}},
+	}
+	// Of two that share an address the first is ended by its context and the second by max.block.ms.
+	producers := make([]*omnibus.Producer, 2*len(cases))
+	for i := range producers {
+		producers[i] = openOn(t, []string{cases[i/2].address}, func(c *omnibus.Config) {
+			if i%2 == 1 {
+				c.MaxBlock = patience
 			}
 		})
-		t.Run(c.name+", max.block.ms", func(t *testing.T) {
-			t.Parallel()
-			p := openOn(t, []string{c.address}, func(c *omnibus.Config) { c.MaxBlock = patience })
-			began := time.Now()
-			_, err := p.Send(t.Context(), omnibus.Record{Topic: "orders"})
-			refusedWith(t, err, append(c.want, `"orders"`, c.address, "(max.block.ms ran out)")...)
-			took(t, began, patience, patience+2*time.Second)
-			if errors.Is(err, context.DeadlineExceeded) {
-				t.Error("the error is a context's, which did not end")
+	}
+	results := sendAtOnce(len(producers), func(i int) sent {
+		began := time.Now()
+		ctx, cancel := t.Context(), context.CancelFunc(func() {})
+		if i%2 == 0 {
+			ctx, cancel = context.WithTimeout(ctx, patience)
+		}
+		defer cancel()
+		_, err := producers[i].Send(ctx, omnibus.Record{Topic: "orders"})
+		took := time.Since(began)
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		return sent{err, took, producers[i].Ready(ended)}
+	})
+	for i, got := range results {
+		c, ending := cases[i/2], [...]string{"context deadline exceeded", "max.block.ms ran out"}[i%2]
+		t.Run(c.name+", "+ending, func(t *testing.T) {
+			refusedWith(t, got.err, append(c.want, `"orders"`, c.address, "("+ending+")")...)
+			took(t, got.took, patience, patience+2*time.Second)
+			if is := errors.Is(got.err, context.DeadlineExceeded); is != (i%2 == 0) {
+				t.Errorf("the error is the context's: %v", is)
 			}
-			if err := p.Ready(bounded(t, 100*time.Millisecond)); err == nil || !strings.Contains(err.Error(), c.address) {
-				t.Errorf("Ready says %v, not the address", err)
+			if got.ready == nil || !strings.Contains(got.ready.Error(), c.address) {
+				t.Errorf("Ready says %v, not the address", got.ready)
 			}
 		})
 	}
@@ -147,19 +181,20 @@ func TestAnAddressThatCannotBeOneIsRefusedByOpen(t *testing.T) {
 type waits struct {
 	name  string
 	fault func(c *kafkatest.Cluster, config *omnibus.Config)
-	want  []string
+	// want is what a PendingError says, final what the error of a delivery timeout does.
+	want, final []string
 }
 
 func reasonsToWait() []waits {
 	return []waits{
 		{"silent broker", func(c *kafkatest.Cluster, _ *omnibus.Config) { c.Swallow(kafkatest.Produce, kafkatest.Always) },
-			[]string{"127.0.0.1:", "has not answered Produce", " for "}},
+			[]string{"127.0.0.1:", "has not answered Produce", " for "}, []string{"127.0.0.1:", "lost while Produce", "request timeout"}},
 		{"too few replicas", func(c *kafkatest.Cluster, _ *omnibus.Config) {
 			c.Fail(kafkatest.Produce, kerr.NotEnoughReplicas.Code, kafkatest.Always)
-		}, []string{"NOT_ENOUGH_REPLICAS", "min.insync.replicas"}},
+		}, []string{"NOT_ENOUGH_REPLICAS", "min.insync.replicas"}, []string{"NOT_ENOUGH_REPLICAS", "min.insync.replicas"}},
 		{"connections that break", func(c *kafkatest.Cluster, _ *omnibus.Config) {
 			c.Disconnect(kafkatest.Produce, kafkatest.Always)
-		}, []string{"127.0.0.1:", "lost while Produce"}},
+		}, []string{"127.0.0.1:", "lost while Produce"}, []string{"127.0.0.1:", "lost while Produce"}},
 		// The classic mistake: the bootstrap address is reachable, the address that the broker advertises is not.
 		{"advertised address", func(c *kafkatest.Cluster, config *omnibus.Config) {
 			behind := c.Brokers()[0]
@@ -170,36 +205,47 @@ func reasonsToWait() []waits {
 				}
 				return nil, &net.DNSError{Err: "no such host", Name: "kafka.internal", IsNotFound: true}
 			}
-		}, []string{"connect to 127.0.0.1:", "dns: ", "advertised.listeners"}},
+		}, []string{"connect to 127.0.0.1:", "dns: ", "advertised.listeners"}, []string{"cannot be reached", "dns: ", "advertised.listeners"}},
 	}
+}
+
+// sendInVain sends a record under each of the reasons, with a context that ends after wait, and closes the producers.
+func sendInVain(t *testing.T, reasons []waits, wait time.Duration, configure func(*omnibus.Config)) []sent {
+	t.Helper()
+	producers := make([]*omnibus.Producer, len(reasons))
+	for i, w := range reasons {
+		c := kafkatest.Start(t, kafkatest.Nodes(1), kafkatest.Topic("t", 1))
+		config := omnibus.Config{Brokers: c.Brokers(), Logger: slog.New(slog.DiscardHandler), CloseTimeout: omnibus.None}
+		configure(&config)
+		w.fault(c, &config)
+		p, err := omnibus.Open(t.Context(), config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Close()
+		producers[i] = p
+	}
+	return sendAtOnce(len(producers), func(i int) sent {
+		ctx, cancel := context.WithTimeout(t.Context(), wait)
+		defer cancel()
+		began := time.Now()
+		_, err := producers[i].Send(ctx, omnibus.Record{Topic: "t"})
+		return sent{err: err, took: time.Since(began)}
+	})
 }
 
 // TestARecordThatWaitsTellsWhy is about records that were accepted: the end of the context is no outcome, but what keeps
 // the record is known and must be said.
 func TestARecordThatWaitsTellsWhy(t *testing.T) {
 	noLeaks(t)
-	for _, w := range reasonsToWait() {
-		t.Run(w.name, func(t *testing.T) {
-			t.Parallel()
-			c := kafkatest.Start(t, kafkatest.Nodes(1), kafkatest.Topic("t", 1))
-			config := omnibus.Config{Brokers: c.Brokers(), Logger: slog.New(slog.DiscardHandler), CloseTimeout: omnibus.None}
-			w.fault(c, &config)
-			p, err := omnibus.Open(t.Context(), config)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer p.Close()
-			_, err = p.Send(bounded(t, patience), omnibus.Record{Topic: "t"})
+	reasons := reasonsToWait()
+	for i, got := range sendInVain(t, reasons, patience, func(*omnibus.Config) {}) {
+		t.Run(reasons[i].name, func(t *testing.T) {
 			var pending *omnibus.PendingError
-			if !errors.As(err, &pending) || !errors.Is(err, context.DeadlineExceeded) || omnibus.Unknown(err) || omnibus.NotWritten(err) {
-				t.Fatalf("%v, want a PendingError", err)
+			if !errors.As(got.err, &pending) || !errors.Is(got.err, context.DeadlineExceeded) || omnibus.Unknown(got.err) || omnibus.NotWritten(got.err) {
+				t.Fatalf("%v, want a PendingError", got.err)
 			}
-			t.Log(err)
-			for _, text := range append(w.want, "the record goes on", "context deadline exceeded") {
-				if !strings.Contains(err.Error(), text) {
-					t.Errorf("the error does not say %q", text)
-				}
-			}
+			names(t, got.err, append(reasons[i].want, "the record goes on", "context deadline exceeded")...)
 		})
 	}
 }
@@ -207,33 +253,17 @@ func TestARecordThatWaitsTellsWhy(t *testing.T) {
 // TestADeliveryTimeoutTellsWhy is the same for those who wait for the outcome.
 func TestADeliveryTimeoutTellsWhy(t *testing.T) {
 	noLeaks(t)
-	for _, w := range reasonsToWait() {
-		t.Run(w.name, func(t *testing.T) {
-			t.Parallel()
-			c := kafkatest.Start(t, kafkatest.Nodes(1), kafkatest.Topic("t", 1))
-			config := omnibus.Config{Brokers: c.Brokers(), Logger: slog.New(slog.DiscardHandler),
-				RequestTimeout: 2 * time.Second, DeliveryTimeout: patience, Linger: omnibus.None}
-			w.fault(c, &config)
-			p, err := omnibus.Open(t.Context(), config)
-			if err != nil {
-				t.Fatal(err)
+	reasons := reasonsToWait()
+	results := sendInVain(t, reasons, time.Minute, func(c *omnibus.Config) {
+		c.RequestTimeout, c.DeliveryTimeout, c.Linger = 2*time.Second, patience, omnibus.None
+	})
+	for i, got := range results {
+		t.Run(reasons[i].name, func(t *testing.T) {
+			if !errors.Is(got.err, omnibus.ErrDeliveryTimeout) {
+				t.Fatalf("%v, want ErrDeliveryTimeout", got.err)
 			}
-			defer p.Close()
-			began := time.Now()
-			_, err = p.Send(t.Context(), omnibus.Record{Topic: "t"})
-			took(t, began, patience, patience+2*time.Second)
-			if !errors.Is(err, omnibus.ErrDeliveryTimeout) {
-				t.Fatalf("%v, want ErrDeliveryTimeout", err)
-			}
-			t.Log(err)
-			for _, text := range []string{"delivery.timeout.ms", `topic "t" partition 0`} {
-				if !strings.Contains(err.Error(), text) {
-					t.Errorf("the error does not say %q", text)
-				}
-			}
-			if cause := w.want[len(w.want)-2]; w.name != "silent broker" && !strings.Contains(err.Error(), cause) {
-				t.Errorf("the error does not say %q", cause)
-			}
+			took(t, got.took, patience, patience+2*time.Second)
+			names(t, got.err, append(reasons[i].final, "delivery.timeout.ms", `topic "t" partition 0`)...)
 		})
 	}
 }
@@ -260,7 +290,7 @@ func TestAnUnknownTopicIsNamedWithWhatToDo(t *testing.T) {
 		began := time.Now()
 		_, err := p.Send(t.Context(), omnibus.Record{Topic: "no-such-topic"})
 		refusedWith(t, err, append(want, "max.block.ms")...)
-		took(t, began, patience, patience+2*time.Second)
+		took(t, time.Since(began), patience, patience+2*time.Second)
 		if !errors.Is(err, kerr.UnknownTopicOrPartition) {
 			t.Error("errors.Is does not find Kafka's error")
 		}
@@ -310,11 +340,11 @@ func TestAPartitionOutOfRangeIsNamedWithTheRange(t *testing.T) {
 		began := time.Now()
 		_, err := p.Send(t.Context(), omnibus.Record{Topic: "six", Partition: omnibus.At(6)})
 		refusedWith(t, err, "invalid record", `partition 6 of topic "six" does not exist`, "it has 6 (0 to 5)", "name one of these, or add partitions")
-		took(t, began, 0, patience+2*time.Second)
+		took(t, time.Since(began), 0, patience+2*time.Second)
 		began = time.Now()
 		_, err = p.Send(t.Context(), omnibus.Record{Topic: "six", Partition: omnibus.At(-1)})
 		refusedWith(t, err, "invalid record", "partition -1 is negative", "leave Record.Partition zero")
-		took(t, began, 0, time.Second)
+		took(t, time.Since(began), 0, time.Second)
 		for _, refused := range []omnibus.Partition{omnibus.At(6), omnibus.At(-1)} {
 			if _, err := p.TryEnqueue(t.Context(), omnibus.Record{Topic: "six", Partition: refused}); !errors.Is(err, omnibus.ErrInvalidRecord) {
 				t.Errorf("TryEnqueue: %v, want ErrInvalidRecord", err)
@@ -330,7 +360,7 @@ func TestAnInvalidTopicNameIsRefusedAtOnce(t *testing.T) {
 		began := time.Now()
 		_, err := p.Send(t.Context(), omnibus.Record{Topic: name})
 		refusedWith(t, err, "invalid record", "is no topic's name", "1 to 249 of a-z, A-Z, 0-9")
-		took(t, began, 0, time.Second)
+		took(t, time.Since(began), 0, time.Second)
 		if !errors.Is(err, omnibus.ErrInvalidRecord) {
 			t.Errorf("%v is not ErrInvalidRecord", err)
 		}
@@ -362,7 +392,7 @@ func TestAnUnauthorizedTopicIsNamedWithWhatToGrant(t *testing.T) {
 	refusedWith(t, err, `"unseen"`, "TOPIC_AUTHORIZATION_FAILED", "grant this client Describe and Write")
 	_, err = p.Send(t.Context(), omnibus.Record{Topic: "read-only"})
 	refusedWith(t, err, `"read-only" partition 0`, "TOPIC_AUTHORIZATION_FAILED", "grant this client Write")
-	took(t, began, 0, patience)
+	took(t, time.Since(began), 0, patience)
 	if !errors.Is(err, kerr.TopicAuthorizationFailed) {
 		t.Error("errors.Is does not find Kafka's error")
 	}

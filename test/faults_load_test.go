@@ -67,34 +67,41 @@ type load struct {
 	requests requestLog
 }
 
-// requestLog counts, for each broker, the requests that a fault touched: lost ones, and those answered late.
+// requestLog counts the requests to each broker, from Trace: those answered in time, answered late, and lost.
 type requestLog struct {
 	mu struct {
 		sync.Mutex
-		answered, disturbed map[int32]int
+		of map[int32]requestCounts
 	}
 }
 
-// lateAfter is when an answer is late: no healthy cluster takes so long here.
-const lateAfter = 2500 * time.Millisecond
+type requestCounts struct{ answered, late, lost int }
+
+// lateAfter is when an answer is late: only a broker that was disturbed takes so long here.
+const lateAfter = 5 * time.Second
 
 func (l *requestLog) done(o omnibus.RequestOutcome) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.mu.answered == nil {
-		l.mu.answered, l.mu.disturbed = make(map[int32]int), make(map[int32]int)
+	if l.mu.of == nil {
+		l.mu.of = make(map[int32]requestCounts)
 	}
-	if o.Err != nil || o.Latency > lateAfter {
-		l.mu.disturbed[o.Broker]++
-	} else {
-		l.mu.answered[o.Broker]++
+	counts := l.mu.of[o.Broker]
+	switch {
+	case o.Err != nil:
+		counts.lost++
+	case o.Latency > lateAfter:
+		counts.late++
+	default:
+		counts.answered++
 	}
+	l.mu.of[o.Broker] = counts
 }
 
-func (l *requestLog) of(broker int32) (answered, disturbed int) {
+func (l *requestLog) of(broker int32) requestCounts {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.mu.answered[broker], l.mu.disturbed[broker]
+	return l.mu.of[broker]
 }
 
 // startLoad opens a producer and lets the writers begin. The producer logs into the test's log if the test fails.
@@ -164,9 +171,9 @@ func (l *load) write(w *writer) {
 	began, written := time.Now(), 0
 	tick := time.NewTicker(paceInterval)
 	defer tick.Stop()
-	for {
+	for l.ctx.Err() == nil && !l.calmed() {
 		due := int(time.Since(began).Seconds()*float64(w.rate)) - written
-		for range max(due, 0) {
+		for ; due > 0 && !l.calmed(); due-- {
 			if !l.writeOne(w) {
 				return
 			}
@@ -175,12 +182,20 @@ func (l *load) write(w *writer) {
 		select {
 		case <-tick.C:
 		case <-l.ctx.Done():
-			return
 		case <-l.calm:
-			for w.count < w.target && l.ctx.Err() == nil && l.writeOne(w) {
-			}
-			return
 		}
+	}
+	for w.count < w.target && l.ctx.Err() == nil && l.writeOne(w) {
+	}
+}
+
+// calmed reports whether the pace has ended.
+func (l *load) calmed() bool {
+	select {
+	case <-l.calm:
+		return true
+	default:
+		return false
 	}
 }
 

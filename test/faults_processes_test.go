@@ -36,14 +36,16 @@ const (
 	sharedRate   = 800
 )
 
-// start opens a producer for each writer. Both of a process have keys, so that the producers meet in every partition.
+// start opens a producer for each writer. All writers have keys, so that the producers meet in every partition. They
+// compress, so that batches pass through the workers too.
 func (c *childTask) start(logger *slog.Logger) ([]*load, error) {
 	var loads []*load
 	for _, number := range c.Writers {
 		w := newWriter(c.Topic, c.Run, number, wayKeyed, sharedTarget)
 		w.rate = sharedRate
 		l := newLoad(context.Background(), c.Topic, []*writer{w})
-		if err := l.begin(omnibus.Config{Brokers: c.Brokers, Logger: logger}); err != nil {
+		config := omnibus.Config{Brokers: c.Brokers, Compression: omnibus.CompressionLZ4, Logger: logger}
+		if err := l.begin(config); err != nil {
 			return nil, err
 		}
 		loads = append(loads, l)
@@ -71,7 +73,11 @@ func startShared(t *testing.T, k *kafkatest.Kafka, topic string, run uint64) *sh
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.child = exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestWriteInAChildProcess$", "-test.v")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.child = exec.CommandContext(t.Context(), self, "-test.run=^TestWriteInAChildProcess$", "-test.v")
 	s.child.Env = append(os.Environ(), childVariable+"="+string(encoded))
 	s.child.Stdout, s.child.Stderr = &s.said, &s.said
 	if s.stdin, err = s.child.StdinPipe(); err != nil {

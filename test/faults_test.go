@@ -97,8 +97,9 @@ func mustFinish(t *testing.T, l *load) {
 		t.Errorf("%s: the producer did not end well: %v", l.topic, err)
 	}
 	after := l.producer.Stats()
-	t.Logf("%s: %d records before the last fault ended, %d after it in %v; %d batches sent again, %d requests lost", l.topic,
-		before.Accepted, after.Accepted-before.Accepted, time.Since(began).Round(time.Millisecond), after.RetriedBatches, after.RequestsLost)
+	t.Logf("%s: %d records before it was to end, %d more in %v; %d batches sent again, %d requests lost",
+		l.topic, before.Accepted, after.Accepted-before.Accepted, time.Since(began).Round(time.Millisecond),
+		after.RetriedBatches, after.RequestsLost)
 }
 
 // mustBeInnocent fails the test for every sin, and for records without a certain outcome: all faults here are shorter than
@@ -134,26 +135,37 @@ func (s *faultScript) inSync(t *testing.T) {
 func (s *faultScript) kill(t *testing.T, victim int32) {
 	t.Helper()
 	began := time.Now()
-	s.strike(t, victim, s.k.Node(victim).Kill, func() {
+	before, after := s.strike(t, victim, s.k.Node(victim).Kill, func() {
 		s.k.Node(victim).Start()
 		s.inSync(t)
 	})
-	t.Logf("broker %d was killed and was in sync again after %v", victim, time.Since(began).Round(100*time.Millisecond))
+	if after.lost == before.lost {
+		t.Errorf("no request was in flight to broker %d when it was killed", victim)
+	}
+	t.Logf("broker %d was killed with %d requests in flight, and was in sync again after %v",
+		victim, after.lost-before.lost, time.Since(began).Round(100*time.Millisecond))
 }
 
 // freeze pauses a broker under load.
 func (s *faultScript) freeze(t *testing.T, victim int32) {
 	t.Helper()
-	s.strike(t, victim, s.k.Node(victim).Pause, func() {
+	before, _ := s.strike(t, victim, s.k.Node(victim).Pause, func() {
 		pause(frozenFor)
 		s.k.Node(victim).Resume()
 		s.inSync(t)
 	})
-	t.Logf("broker %d was paused for %v and is in sync again", victim, frozenFor)
+	touched := 0
+	eventually(t, 40*time.Second, "requests that were in flight when the broker was paused have ended", func() bool {
+		after := s.load.requests.of(victim)
+		touched = after.lost + after.late - before.lost - before.late
+		return touched > 0
+	})
+	t.Logf("broker %d was paused for %v with %d requests in flight, and is in sync again", victim, frozenFor, touched)
 }
 
-// strike has fault happen to a broker at a moment at which requests are in flight to it, and then mend.
-func (s *faultScript) strike(t *testing.T, victim int32, fault, mend func()) {
+// strike has a fault happen to a broker at a moment at which requests are in flight to it, and then mends it. It returns
+// what became of the requests to it before, and in all.
+func (s *faultScript) strike(t *testing.T, victim int32, fault, mend func()) (before, after requestCounts) {
 	t.Helper()
 	s.inSync(t)
 	var led []int32
@@ -165,17 +177,14 @@ func (s *faultScript) strike(t *testing.T, victim int32, fault, mend func()) {
 	if len(led) == 0 {
 		t.Fatalf("broker %d leads no partition of %s", victim, s.load.topic)
 	}
-	answered, disturbed := s.load.requests.of(victim)
+	before = s.load.requests.of(victim)
 	stop := s.load.burst(s.bursts, led)
-	eventually(t, 30*time.Second, "the burst reached its broker", func() bool {
-		now, _ := s.load.requests.of(victim)
-		return now >= answered+5 && s.load.producer.Stats().RequestsInFlight > 0
+	eventually(t, 30*time.Second, "the burst reaches its broker", func() bool {
+		return s.load.requests.of(victim).answered >= before.answered+5 && s.load.producer.Stats().RequestsInFlight > 0
 	})
+	before = s.load.requests.of(victim)
 	fault()
 	stop()
 	mend()
-	eventually(t, 40*time.Second, "requests that the fault touched are done", func() bool {
-		_, now := s.load.requests.of(victim)
-		return now > disturbed
-	})
+	return before, s.load.requests.of(victim)
 }

@@ -106,7 +106,8 @@ func goText(t *testing.T) goSources {
 	text := goSources{path: filepath.Join(dir, "text"), keyedPath: filepath.Join(dir, "keyed")}
 	var number []byte
 	plain, keyed := createText(t, text.path), createText(t, text.keyedPath)
-	err = filepath.WalkDir(filepath.Join(strings.TrimSpace(string(root)), "src"), func(path string, entry fs.DirEntry, err error) error {
+	sources := filepath.Join(strings.TrimSpace(string(root)), "src")
+	err = filepath.WalkDir(sources, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.Type().IsRegular() || filepath.Ext(path) != ".go" {
 			return err
 		}
@@ -129,7 +130,7 @@ func goText(t *testing.T) goSources {
 		t.Fatal(err)
 	}
 	if text.lines < textLinesMin {
-		t.Fatalf("the Go distribution at %s has %d lines of Go, want at least %d", root, text.lines, textLinesMin)
+		t.Fatalf("%s has %d lines of Go, want at least %d", sources, text.lines, textLinesMin)
 	}
 	return text
 }
@@ -259,8 +260,8 @@ func eachLine(t *testing.T, path string, fn func(line []byte)) {
 	}
 }
 
-// checkKeyed holds what the consumer printed, "Partition:3\tkey\tvalue", against the input, "key\tvalue": every line once, and the
-// numbers of each partition ascending.
+// checkKeyed holds what the consumer printed, "Partition:3\tkey\tvalue", against the input, "key\tvalue": every line must be
+// there once, and the numbers of each partition ascend.
 func checkKeyed(t *testing.T, path, inputPath string, lines int) {
 	t.Helper()
 	input := make([][]byte, 0, lines)

@@ -44,7 +44,8 @@ type appending struct {
 	accumulator *Accumulator
 	sizeMax     int // of the record in a batch, wherever it comes to sit
 
-	lane    *dispatch.Lane // in which room for the callback is reserved, or nil
+	lane    *dispatch.Lane // in which room for callbacks is reserved, or nil
+	rooms   int            // for how many
 	batch   *batch.Batch   // to be opened if none is
 	chain   *bufferpool.Slab
 	account *bufferpool.Account // that the chain was charged to
@@ -53,9 +54,14 @@ type appending struct {
 
 // want is what an attempt lacks when it fails.
 type want struct {
+	room  bool // for the record's callback
 	bytes int
 	hint  bufferpool.Class
 }
+
+// roomsTaken is how many callbacks' room a partition takes in advance: an atomic addition for each record, on memory that
+// the callback workers write as well, was a twelfth of what a 100-byte record costs.
+const roomsTaken = 256
 
 // Append lets the record board. It copies the record's bytes and keeps none of the caller's. When there is no room it
 // waits for as long as how.Wait says or until ctx ends. Errors are ErrFull, the pool's, the dispatcher's (too many
@@ -67,12 +73,6 @@ func (a *Accumulator) Append(ctx context.Context, t *Topic, e *batch.Entry, how 
 		if how.Sticky {
 			p = t.stickyPartition()
 		}
-		if how.Callback != nil && w.lane != &p.Lane {
-			if err := w.reserveCallback(ctx, p, &how.Wait); err != nil {
-				w.giveBack()
-				return Place{}, err
-			}
-		}
 		place, lack, done, err := w.attempt(p, e, how)
 		if err != nil {
 			w.giveBack()
@@ -81,7 +81,15 @@ func (a *Accumulator) Append(ctx context.Context, t *Topic, e *batch.Entry, how 
 		}
 		if done {
 			w.giveBack()
+			w.releaseCallback()
 			return place, nil
+		}
+		if lack.room {
+			if err := w.reserveCallback(ctx, p, &how.Wait); err != nil {
+				w.giveBack()
+				return Place{}, err
+			}
+			continue
 		}
 		if lack.bytes == 0 {
 			continue // the sticky partition moved on while we came: follow it
@@ -105,6 +113,10 @@ func (w *appending) attempt(p *Partition, e *batch.Entry, how *Boarding) (place 
 	if sticky && p.Number != t.Sticky.Current() {
 		p.mu.Unlock()
 		return Place{}, want{}, false, nil
+	}
+	if how.Callback != nil && p.mu.rooms == 0 && w.lane != &p.Lane {
+		p.mu.Unlock()
+		return Place{}, want{room: true}, false, nil
 	}
 	closed, spare := p.makeWayLocked(e, w.sizeMax)
 	lack = p.lackLocked(e, w.sizeMax)
@@ -183,10 +195,25 @@ func (w *appending) takeRoom(ctx context.Context, p *Partition, lack want, wait 
 	return err
 }
 
-// reserveCallback reserves room for the record's callback in the partition's lane, in exchange for another lane's. It may
-// wait for as long as wait says, and deducts what it did.
+// seatCallbackLocked uses up room for a callback: of the partition's stock, which gets what was reserved.
+func (p *Partition) seatCallbackLocked(w *appending) {
+	if w.lane == &p.Lane {
+		p.mu.rooms += w.rooms
+		w.lane = nil
+	}
+	p.mu.rooms--
+}
+
+// reserveCallback reserves room for the record's callback in the partition's lane, and for more if there is plenty, in
+// exchange for another lane's. It may wait for as long as wait says, and deducts what it did.
 func (w *appending) reserveCallback(ctx context.Context, p *Partition, wait *time.Duration) error {
 	w.releaseCallback()
+	w.rooms = roomsTaken
+	if w.accumulator.callbacks.TryReserve(&p.Lane, w.rooms) {
+		w.lane = &p.Lane
+		return nil
+	}
+	w.rooms = 1
 	err := w.accumulator.callbacks.Reserve(ctx, &p.Lane, 0)
 	if err != nil && *wait > 0 {
 		began := time.Now()
@@ -200,10 +227,10 @@ func (w *appending) reserveCallback(ctx context.Context, p *Partition, wait *tim
 	return nil
 }
 
-// releaseCallback gives the callback's room back.
+// releaseCallback gives the reserved room back.
 func (w *appending) releaseCallback() {
 	if w.lane != nil {
-		w.accumulator.callbacks.Release(w.lane, 1)
+		w.accumulator.callbacks.Release(w.lane, w.rooms)
 		w.lane = nil
 	}
 }
@@ -237,7 +264,7 @@ func (p *Partition) makeWayLocked(e *batch.Entry, sizeMax int) (closed bool, spa
 func (p *Partition) lackLocked(e *batch.Entry, sizeMax int) want {
 	b := p.mu.open
 	if b == nil {
-		return want{sizeMax, bufferpool.ClassFor(p.mu.usualBytes / 2)}
+		return want{bytes: sizeMax, hint: bufferpool.ClassFor(p.mu.usualBytes / 2)}
 	}
 	lack := b.Missing(sizeMax)
 	if lack <= 0 {
@@ -251,7 +278,7 @@ func (p *Partition) lackLocked(e *batch.Entry, sizeMax int) want {
 	if rest := p.mu.readyBytes - bytes; rest > 0 {
 		more = min(bytes, max(rest, lack))
 	}
-	return want{lack, bufferpool.ClassFor(more)}
+	return want{bytes: lack, hint: bufferpool.ClassFor(more)}
 }
 
 // boardLocked lets the record board the open batch, or a new one, with the room that was taken if it lacks any.
@@ -266,6 +293,9 @@ func (p *Partition) boardLocked(w *appending, e *batch.Entry, how *Boarding) (Pl
 	if w.chain != nil && b.MissingExactly(e) > 0 {
 		b.AddSlabs(w.chain)
 		w.chain = nil
+	}
+	if how.Callback != nil {
+		p.seatCallbackLocked(w)
 	}
 	seat, delta := b.Board(e, how.Callback, how.Tag)
 	p.mu.accepted++

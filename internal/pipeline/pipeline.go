@@ -79,10 +79,11 @@ type Pipeline struct {
 	control    *control.Client
 	leaderless *accumulator.Leader // of partitions without one
 
-	// routes holds a *Route for each topic in use, by name.
-	routes  sync.Map
-	closing atomic.Bool
-	mu      struct {
+	// routes holds a *Route for each topic in use, by name; firstRoute is the first of them, nil while there is none.
+	routes     sync.Map
+	firstRoute atomic.Pointer[Route]
+	closing    atomic.Bool
+	mu         struct {
 		sync.Mutex
 		brokers []sender.Broker // the cluster's, as the sender knows them
 		closed  bool            // no route is added any more
@@ -219,7 +220,6 @@ func (p *Pipeline) Close(ctx context.Context, cause error) (lost Lost, unsent, u
 	counts := p.Sender.Stats()
 	lost = Lost{-counts.NotWritten.Load(), -counts.Unknown.Load()}
 	p.Sender.Stop(cause)
-	p.Accumulator.Clock.Stop()
 	lost.NotWritten += counts.NotWritten.Load()
 	lost.Unknown += counts.Unknown.Load()
 	p.stop()

@@ -29,6 +29,10 @@ type Route struct {
 
 // Known returns the route to a topic that was used before.
 func (p *Pipeline) Known(topic string) (*Route, bool) {
+	// Most producers write to one topic, and looking it up by its hash took a tenth of what a 100-byte record costs.
+	if first := p.firstRoute.Load(); first != nil && first.Topic.Name == topic {
+		return first, true
+	}
 	r, ok := p.routes.Load(topic)
 	if !ok {
 		return nil, false
@@ -102,6 +106,7 @@ func (p *Pipeline) addRoute(known *metadata.Topic) (*Route, error) {
 	}
 	p.followLocked(r, known, p.Metadata.Cluster())
 	p.routes.Store(known.Name, r)
+	p.firstRoute.CompareAndSwap(nil, r)
 	return r, nil
 }
 

@@ -56,10 +56,13 @@ func (c *core) done(now time.Duration, r *request, throttle time.Duration, writt
 
 // judge acts on a broker's word about one batch.
 func (c *core) judge(r *request, p passenger, a *answer) {
-	err := c.config.Refusal(a.code, a.message)
-	switch verdictOf(a.code) {
-	case verdictAccepted:
+	verdict := verdictOf(a.code)
+	if verdict == verdictAccepted {
 		c.acked(p, a)
+		return
+	}
+	err := c.config.Refusal(a.code, a.message)
+	switch verdict {
 	case verdictMoved:
 		if a.leader >= 0 && a.epoch > p.lane.epoch {
 			c.do.hint(r, p, a)

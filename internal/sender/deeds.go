@@ -11,7 +11,8 @@ import (
 	"github.com/omnibus-kafka/omnibus/internal/wire"
 )
 
-// busyRecords is how many records a batch must have for the clock to tick coarsely for the next ones.
+// busyRecords is how many records a request must have for the clock to tick coarsely for the next ones. It is not a
+// matter of batches: over 1,000 partitions those stay small however busy the producer is.
 const busyRecords = 32
 
 func laneOf(b *batch.Batch) *lane { return b.Owner.(*accumulator.Partition).Sender.(*lane) }
@@ -40,6 +41,9 @@ func (s *Sender) encodedBatch(r *request, b *batch.Batch, outcome encoding) {
 
 func (s *Sender) send(n *node, r *request) bool {
 	r.layOut(s.core.config.ProduceTimeoutMillis)
+	if r.records() >= busyRecords {
+		s.clock.Busy()
+	}
 	s.stats.InFlight.Add(1)
 	if n.conn.Produce(&r.ProduceRequest) {
 		return true
@@ -134,9 +138,6 @@ func (s *Sender) fetchID() {
 func (s *Sender) departed(l *lane, b *batch.Batch, why Reason) {
 	if !b.Sender.Departed {
 		l.part.Departed(1)
-		if b.Count() >= busyRecords {
-			s.clock.Busy()
-		}
 	}
 	s.stats.departed(b, why, s.clock.Now())
 	s.around.Watch.leaves(l, b, why, s.clock.Now())

@@ -47,6 +47,14 @@ type answer struct {
 // perPartitionBytes is what a partition takes in a request besides its batch, at most.
 const perPartitionBytes = 16
 
+// records is how many records the request carries.
+func (r *request) records() (n int) {
+	for _, p := range r.batches {
+		n += p.batch.Count()
+	}
+	return n
+}
+
 // depart fills one request for the node and reports whether it did: lanes that are ready, in their order, then those
 // that would leave soon anyway. A request has batches of one acks only, and one batch of each partition.
 func (c *core) depart(n *node) bool {

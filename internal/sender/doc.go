@@ -41,7 +41,8 @@
 //
 // The core alone assigns sequences, when a batch departs, from the partition's idempotence.Numbering. A batch keeps its
 // number for all retries. When a number was used up by a batch that ended without being in the log, the lane has a gap:
-// it waits until nothing is in flight and no batch is in doubt, then goes on with the partition's next epoch. An
-// out-of-order answer (45) for the batch at the head proves nothing: what was sent ends as unknown. It is never sent
+// nothing leaves until nothing is in flight and the oldest batch is not in doubt, then it goes on with the partition's next
+// epoch. (What stands behind a batch that is not in the log cannot be there either, whatever became of its answer: a
+// broker takes no sequence before the one in front of it.) An out-of-order answer (45) for the batch at the head proves nothing: what was sent ends as unknown. It is never sent
 // again under another number, as other clients do, because that is how records get written twice.
 package sender

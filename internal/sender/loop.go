@@ -272,6 +272,7 @@ func (s *Sender) Stop(err error) {
 	s.mu.Unlock()
 	s.inbox.Wake()
 	<-s.done
+	s.clock.Stop() // nobody is busy any more
 }
 
 // Stats is what the sender counts.
