@@ -7,7 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/omnibus-kafka/omnibus/internal/sender"
+	"github.com/omnibus-kafka/omnibus/internal/sender/core"
+
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
@@ -21,16 +22,16 @@ var (
 	// ErrMetadataPending: TryEnqueue met a topic nobody asked for before. Its look-up has begun; try again soon.
 	ErrMetadataPending = errors.New("the topic's metadata is being fetched: try again, or name the topic in Config.Topics to have it fetched at start")
 	// ErrRecordTooLarge: the record alone exceeds max.request.size or half of buffer.memory, or the topic refused it.
-	ErrRecordTooLarge = sender.ErrTooLarge
+	ErrRecordTooLarge = core.ErrTooLarge
 	// ErrDeliveryTimeout: delivery.timeout.ms passed before the broker's answer came.
-	ErrDeliveryTimeout = sender.ErrDeliveryTimeout
+	ErrDeliveryTimeout = core.ErrDeliveryTimeout
 	// ErrCallbacksBehind: so many callbacks of this partition wait to run that EnqueueFunc had to wait for them longer
 	// than max.block.ms.
 	ErrCallbacksBehind = errors.New("callbacks of this partition are too far behind: make them faster, or hand their work to goroutines of your own")
 	// ErrHalted: Config.HaltOnFailure is set and an earlier record of this partition failed for good.
-	ErrHalted = sender.ErrHalted
+	ErrHalted = core.ErrHalted
 	// ErrInDoubt: the broker lost track of the producer's numbering, so whether it has the record cannot be told.
-	ErrInDoubt = sender.ErrInDoubt
+	ErrInDoubt = core.ErrInDoubt
 	// ErrInvalidRecord: the record itself cannot be sent as it is; the text names the field.
 	ErrInvalidRecord = errors.New("invalid record")
 	// ErrPanic: code of the application (serializer, interceptor, partitioner) panicked while it handled the record.

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/omnibus-kafka/omnibus/internal/sender/core"
+
 	"github.com/omnibus-kafka/omnibus/internal/accumulator"
 	"github.com/omnibus-kafka/omnibus/internal/broker"
 	"github.com/omnibus-kafka/omnibus/internal/compress"
@@ -17,7 +19,6 @@ import (
 	"github.com/omnibus-kafka/omnibus/internal/metadata"
 	"github.com/omnibus-kafka/omnibus/internal/metadata/control"
 	"github.com/omnibus-kafka/omnibus/internal/pipeline"
-	"github.com/omnibus-kafka/omnibus/internal/sender"
 )
 
 // Producer gets records to the partitions of a Kafka cluster. It is made to be shared: all methods may be called by any
@@ -90,12 +91,12 @@ func (s *settings) network(log *slog.Logger) broker.Config {
 }
 
 // sender is what the sender decides by.
-func (s *settings) sender() sender.Config {
-	return sender.Config{
+func (s *settings) sender() core.Config {
+	return core.Config{
 		InFlightMax: s.MaxInFlight, RequestBytesMax: s.MaxRequestBytes, Retries: s.Retries,
 		ProduceTimeoutMillis: int32(produceTimeout(s.RequestTimeout).Milliseconds()),
-		RetryBackoff:         sender.Backoff{First: s.RetryBackoff, Max: s.RetryBackoffMax},
-		Reconnect:            sender.Backoff{First: s.ReconnectBackoff, Max: s.ReconnectBackoffMax},
+		RetryBackoff:         core.Backoff{First: s.RetryBackoff, Max: s.RetryBackoffMax},
+		Reconnect:            core.Backoff{First: s.ReconnectBackoff, Max: s.ReconnectBackoffMax},
 		HaltOnFailure:        s.HaltOnFailure,
 		Encoders:             runtime.GOMAXPROCS(0),
 		Seed:                 rand.Uint64(),
@@ -116,7 +117,7 @@ func (s *settings) pipelineTopic(name string) pipeline.TopicConfig {
 		Boarding: accumulator.Settings{
 			BatchBytes: t.batchBytes, BatchBytesMax: t.batchBytesMax, OneRecord: t.batchBytes <= 1,
 		},
-		Sender: sender.TopicConfig{
+		Sender: core.TopicConfig{
 			Acks: t.acks.wire(), Idempotent: t.idempotent, Codec: compress.Codec(t.codec), Level: t.compressLevel(),
 			Linger: t.linger, DeliveryTimeout: t.deliveryTimeout,
 		},

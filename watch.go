@@ -3,6 +3,8 @@ package omnibus
 import (
 	"time"
 
+	"github.com/omnibus-kafka/omnibus/internal/sender/core"
+
 	"github.com/omnibus-kafka/omnibus/internal/accumulator"
 	"github.com/omnibus-kafka/omnibus/internal/batch"
 	"github.com/omnibus-kafka/omnibus/internal/sender"
@@ -24,11 +26,11 @@ func (p *Producer) watch() sender.Watch {
 	}
 }
 
-func (p *Producer) watchLeaves(f func(BatchLeave)) func(*accumulator.Partition, *batch.Batch, sender.Reason, int, time.Duration) {
+func (p *Producer) watchLeaves(f func(BatchLeave)) func(*accumulator.Partition, *batch.Batch, core.Reason, int, time.Duration) {
 	if f == nil {
 		return nil
 	}
-	return func(part *accumulator.Partition, b *batch.Batch, why sender.Reason, inFlight int, boarded time.Duration) {
+	return func(part *accumulator.Partition, b *batch.Batch, why core.Reason, inFlight int, boarded time.Duration) {
 		p.guard("Trace.BatchLeaves", func() {
 			f(BatchLeave{
 				Topic: part.Topic.Name, Partition: part.Number, Records: b.Count(), Bytes: b.Bytes(),

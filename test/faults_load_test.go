@@ -64,44 +64,60 @@ type load struct {
 	stop context.CancelFunc
 	ctx  context.Context
 
-	requests requestLog
+	traffic *traffic
 }
 
-// requestLog counts the requests to each broker, from Trace: those answered in time, answered late, and lost.
-type requestLog struct {
+// traffic counts, from Trace, what became of the requests to each broker and how often batches of each partition were
+// sent again.
+type traffic struct {
 	mu struct {
 		sync.Mutex
-		of map[int32]requestCounts
+		answered, lost map[int32]int // by broker
+		retried        [historyPartitions]int
 	}
 }
 
-type requestCounts struct{ answered, late, lost int }
-
-// lateAfter is when an answer is late: only a broker that was disturbed takes so long here.
-const lateAfter = 5 * time.Second
-
-func (l *requestLog) done(o omnibus.RequestOutcome) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.mu.of == nil {
-		l.mu.of = make(map[int32]requestCounts)
-	}
-	counts := l.mu.of[o.Broker]
-	switch {
-	case o.Err != nil:
-		counts.lost++
-	case o.Latency > lateAfter:
-		counts.late++
-	default:
-		counts.answered++
-	}
-	l.mu.of[o.Broker] = counts
+func newTraffic() *traffic {
+	c := new(traffic)
+	c.mu.answered, c.mu.lost = make(map[int32]int), make(map[int32]int)
+	return c
 }
 
-func (l *requestLog) of(broker int32) requestCounts {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.mu.of[broker]
+func (c *traffic) trace() *omnibus.Trace {
+	return &omnibus.Trace{RequestDone: c.requestDone, BatchRetried: c.batchRetried}
+}
+
+func (c *traffic) requestDone(o omnibus.RequestOutcome) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if o.Err != nil {
+		c.mu.lost[o.Broker]++
+	} else {
+		c.mu.answered[o.Broker]++
+	}
+}
+
+func (c *traffic) batchRetried(o omnibus.BatchOutcome) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.mu.retried[o.Partition]++
+}
+
+// of is how many requests to a broker were answered, and how many never.
+func (c *traffic) of(broker int32) (answered, lost int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.mu.answered[broker], c.mu.lost[broker]
+}
+
+// retried is how often batches of the partitions were sent again.
+func (c *traffic) retried(partitions []int32) (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, partition := range partitions {
+		n += c.mu.retried[partition]
+	}
+	return n
 }
 
 // startLoad opens a producer and lets the writers begin. The producer logs into the test's log if the test fails.
@@ -121,14 +137,14 @@ func startLoad(t *testing.T, config omnibus.Config, topic string, writers ...*wr
 }
 
 func newLoad(ctx context.Context, topic string, writers []*writer) *load {
-	l := &load{topic: topic, writers: writers, calm: make(chan struct{})}
+	l := &load{topic: topic, writers: writers, calm: make(chan struct{}), traffic: newTraffic()}
 	l.ctx, l.stop = context.WithCancel(ctx)
 	return l
 }
 
 // begin opens the producer and starts the writers.
 func (l *load) begin(config omnibus.Config) error {
-	config.Trace = &omnibus.Trace{RequestDone: l.requests.done}
+	config.Trace = l.traffic.trace()
 	producer, err := omnibus.Open(l.ctx, config)
 	if err != nil {
 		return err

@@ -198,17 +198,19 @@ func answersAreSwallowed(t *testing.T, k *kafkatest.Kafka) {
 	l := startLoad(t, config, topic, movesWriters(topic, 60_000, 4000)...)
 	silent := k.Leader(topic, 0)
 	eventually(t, 30*time.Second, "the broker answers", func() bool {
-		return l.requests.of(silent).answered > 20 && l.producer.Stats().RequestsInFlight > 0
+		answered, _ := l.traffic.of(silent)
+		return answered > 20 && l.producer.Stats().RequestsInFlight > 0
 	})
 	k.Proxy(silent).SwallowResponses(true)
 	pause(7 * time.Second)
 	k.Proxy(silent).SwallowResponses(false)
-	counts := l.requests.of(silent)
-	if counts.lost == 0 {
+	before, lost := l.traffic.of(silent)
+	if lost == 0 {
 		t.Error("no request to the silent broker was lost")
 	}
 	eventually(t, 30*time.Second, "the broker is used again", func() bool {
-		return l.requests.of(silent).answered > counts.answered
+		answered, _ := l.traffic.of(silent)
+		return answered > before
 	})
 	finishAndCheck(t, m, l)
 }

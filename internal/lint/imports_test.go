@@ -17,10 +17,10 @@ func mayImport() map[string][]string {
 	return map[string][]string{
 		".": {"serde", "internal/pipeline", "internal/accumulator", "internal/batch", "internal/broker", "internal/bufferpool",
 			"internal/compress", "internal/dispatch", "internal/histogram", "internal/logging", "internal/metadata/...",
-			"internal/partitioner", "internal/properties", "internal/sender", "internal/wire"},
+			"internal/partitioner", "internal/properties", "internal/sender/...", "internal/wire"},
 		"serde": {},
 		"internal/pipeline": {"internal/accumulator", "internal/batch", "internal/broker", "internal/bufferpool", "internal/dispatch",
-			"internal/idempotence", "internal/metadata/...", "internal/partitioner", "internal/sender", "internal/wire"},
+			"internal/idempotence", "internal/metadata/...", "internal/partitioner", "internal/sender/...", "internal/wire"},
 
 		"internal/partitioner":      {},
 		"internal/bufferpool":       {},
@@ -39,8 +39,10 @@ func mayImport() map[string][]string {
 		"internal/idempotence":      {"internal/metadata/..."},
 		"internal/accumulator": {"internal/batch", "internal/bufferpool", "internal/dispatch", "internal/partitioner",
 			"internal/wire"},
+		"internal/sender/core": {"internal/accumulator", "internal/batch", "internal/broker", "internal/bufferpool",
+			"internal/compress", "internal/idempotence", "internal/wire"},
 		"internal/sender": {"internal/accumulator", "internal/batch", "internal/broker", "internal/bufferpool", "internal/compress",
-			"internal/dispatch", "internal/histogram", "internal/idempotence", "internal/metadata/...", "internal/wire"},
+			"internal/histogram", "internal/idempotence", "internal/sender/core", "internal/wire"},
 
 		"embedded/...":    {"embedded/..."},
 		"kafkatest/...":   {"kafkatest/...", "embedded"},

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/omnibus-kafka/omnibus/internal/sender/core"
+
 	"github.com/omnibus-kafka/omnibus/internal/accumulator"
 	"github.com/omnibus-kafka/omnibus/internal/batch"
 	"github.com/omnibus-kafka/omnibus/internal/broker"
@@ -37,7 +39,7 @@ type Config struct {
 	KeepBrokers bool
 	Reconnect   control.Backoff
 	Metadata    metadata.Config
-	Sender      sender.Config
+	Sender      core.Config
 	Spread      Spread
 	// Topic gives a topic's settings.
 	Topic func(name string) TopicConfig
@@ -62,7 +64,7 @@ type Spread struct {
 // TopicConfig is what differs from topic to topic.
 type TopicConfig struct {
 	Boarding accumulator.Settings
-	Sender   sender.TopicConfig
+	Sender   core.TopicConfig
 }
 
 // Pipeline is the running whole.
@@ -85,8 +87,8 @@ type Pipeline struct {
 	closing    atomic.Bool
 	mu         struct {
 		sync.Mutex
-		brokers []sender.Broker // the cluster's, as the sender knows them
-		closed  bool            // no route is added any more
+		brokers []core.Broker // the cluster's, as the sender knows them
+		closed  bool          // no route is added any more
 	}
 	stop    context.CancelFunc // ends running
 	running sync.WaitGroup     // the metadata manager, and the pool's trimming
@@ -99,7 +101,7 @@ func Open(ctx context.Context, config Config) *Pipeline {
 	p.pool = bufferpool.New(config.BufferBytes, bufferpool.Hooks{OnPressure: func() { p.Sender.Pressure() }})
 	p.leaderless = &accumulator.Leader{
 		Account: p.pool.Account(bufferpool.NoLeader),
-		Away:    func() error { return sender.ErrNoLeader },
+		Away:    func() error { return core.ErrNoLeader },
 	}
 	p.Callbacks = dispatch.New(config.Callbacks)
 	p.Accumulator = accumulator.New(p.pool, p.Callbacks)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/omnibus-kafka/omnibus/internal/sender/core"
+
 	"github.com/omnibus-kafka/omnibus/internal/accumulator"
 	"github.com/omnibus-kafka/omnibus/internal/bufferpool"
 	"github.com/omnibus-kafka/omnibus/internal/metadata"
@@ -120,9 +122,9 @@ func (p *Pipeline) followLocked(r *Route, known *metadata.Topic, cluster *metada
 	p.Accumulator.Update(r.Topic, view, p.leaderless, func(added []*accumulator.Partition) {
 		p.Sender.AddPartitions(r.sender, added)
 	})
-	leaders := make([]sender.Leader, 0, len(known.Partitions))
+	leaders := make([]core.Leader, 0, len(known.Partitions))
 	for i, partition := range r.Topic.Partitions() {
-		leader := sender.Leader{Partition: partition, Leader: -1, Epoch: -1, TopicID: known.ID}
+		leader := core.Leader{Partition: partition, Leader: -1, Epoch: -1, TopicID: known.ID}
 		if i < len(known.Partitions) {
 			leader.Leader, leader.Epoch = known.Partitions[i].Leader, known.Partitions[i].LeaderEpoch
 		}
@@ -166,10 +168,10 @@ func (p *Pipeline) takeBrokersLocked(cluster *metadata.Cluster) (changed bool) {
 		return false
 	}
 	ids := append(make([]int32, 0, len(cluster.Brokers)+1), bufferpool.Callbacks)
-	brokers := make([]sender.Broker, 0, len(cluster.Brokers))
+	brokers := make([]core.Broker, 0, len(cluster.Brokers))
 	for id, b := range cluster.Brokers {
 		ids = append(ids, id)
-		brokers = append(brokers, sender.Broker{ID: id, Address: b.Address, Account: p.pool.Account(id)})
+		brokers = append(brokers, core.Broker{ID: id, Address: b.Address, Account: p.pool.Account(id)})
 	}
 	p.pool.SetAccounts(ids)
 	p.mu.brokers = brokers

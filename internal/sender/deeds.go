@@ -8,6 +8,7 @@ import (
 	"github.com/omnibus-kafka/omnibus/internal/accumulator"
 	"github.com/omnibus-kafka/omnibus/internal/batch"
 	"github.com/omnibus-kafka/omnibus/internal/broker"
+	"github.com/omnibus-kafka/omnibus/internal/sender/core"
 	"github.com/omnibus-kafka/omnibus/internal/wire"
 )
 
@@ -15,54 +16,56 @@ import (
 // matter of batches: over 1,000 partitions those stay small however busy the producer is.
 const busyRecords = 32
 
-func laneOf(b *batch.Batch) *lane { return b.Owner.(*accumulator.Partition).Sender.(*lane) }
+// deeds carries the core's decisions out. It is the Sender under another name, so that these methods are no part of the
+// Sender's own.
+type deeds struct{ *Sender }
 
-func (s *Sender) closeBatch(p *accumulator.Partition, b *batch.Batch) {
+func (s deeds) CloseBatch(p *accumulator.Partition, b *batch.Batch) {
 	if spare := p.CloseBatch(b); spare != nil {
 		s.around.Accumulator.Pool().Put(spare)
 	}
 }
 
-func (s *Sender) setReady(p *accumulator.Partition, sizeBytes int) bool { return p.SetReady(sizeBytes) }
+func (s deeds) SetReady(p *accumulator.Partition, sizeBytes int) bool { return p.SetReady(sizeBytes) }
 
-func (s *Sender) encode(r *request, b *batch.Batch) {
-	s.workers.encode(r, b, laneOf(b).topic.config)
+func (s deeds) Encode(r *core.Request, b *batch.Batch) {
+	s.workers.encode(r, b, core.LaneOf(b).Topic.Config)
 }
 
 // encodedBatch runs on a worker when it is done with a batch.
-func (s *Sender) encodedBatch(r *request, b *batch.Batch, outcome encoding) {
+func (s *Sender) encodedBatch(r *core.Request, b *batch.Batch, outcome encoding) {
 	s.around.Accumulator.Pool().Put(outcome.spare)
 	s.stats.encoded(outcome)
 	if outcome.err != nil {
 		s.around.Logger.Error("compression failed; the batch is sent uncompressed", "error", outcome.err)
 	}
-	s.post(func(now time.Duration) { s.core.encoded(now, r) })
+	s.post(func(now time.Duration) { s.core.Encoded(now, r) })
 }
 
-func (s *Sender) send(n *node, r *request) bool {
-	r.layOut(s.core.config.ProduceTimeoutMillis)
-	if r.records() >= busyRecords {
+func (s deeds) Send(n *core.Node, r *core.Request) bool {
+	r.LayOut(s.core.Config.ProduceTimeoutMillis)
+	if r.Records() >= busyRecords {
 		s.clock.Busy()
 	}
 	s.stats.InFlight.Add(1)
-	if n.conn.Produce(&r.ProduceRequest) {
+	if n.Conn.Produce(&r.ProduceRequest) {
 		return true
 	}
 	s.stats.InFlight.Add(-1)
 	return false
 }
 
-func (s *Sender) connect(n *node) {
+func (s deeds) Connect(n *core.Node) {
 	if s.ctx.Err() != nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(s.ctx, s.around.Broker.SetupTimeout(n.failures))
-	address := n.address
+	ctx, cancel := context.WithTimeout(s.ctx, s.around.Broker.SetupTimeout(n.Failures))
+	address := n.Address
 	s.helpers.Add(1)
 	go func() {
 		defer s.helpers.Done()
 		defer cancel()
-		conn, err := n.reach.dialing.Connect(ctx, s.around.Broker, address)
+		conn, err := n.Reach.Dialing.Connect(ctx, s.around.Broker, address)
 		if err != nil {
 			s.post(func(now time.Duration) { s.connectFailed(now, n, address, err) })
 			return
@@ -72,85 +75,85 @@ func (s *Sender) connect(n *node) {
 	}()
 }
 
-func (s *Sender) connectFailed(now time.Duration, n *node, address string, err error) {
+func (s *Sender) connectFailed(now time.Duration, n *core.Node, address string, err error) {
 	if s.ctx.Err() == nil {
-		s.around.Logger.Warn("broker cannot be reached", "broker", n.id, "address", address, "error", err, "failures", n.failures+1)
+		s.around.Logger.Warn("broker cannot be reached", "broker", n.Id, "address", address, "error", err, "failures", n.Failures+1)
 	}
-	n.lastErr = err
-	n.reach.failed(err)
-	s.core.connectFailed(now, n)
+	n.LastErr = err
+	n.Reach.Failed(err)
+	s.core.ConnectFailed(now, n)
 }
 
-func (s *Sender) connected(now time.Duration, n *node, address string, conn *broker.Conn) {
+func (s *Sender) connected(now time.Duration, n *core.Node, address string, conn *broker.Conn) {
 	conn.Start(&link{s, n, conn})
-	if s.ctx.Err() != nil || n.address != address {
-		conn.Close(errMoved)
+	if s.ctx.Err() != nil || n.Address != address {
+		conn.Close(core.ErrMoved)
 	}
-	n.reach.connected(conn)
-	s.around.Watch.connected(n.id, address)
-	s.core.connected(now, n, conn)
+	n.Reach.Connected(conn)
+	s.around.Watch.connected(n.Id, address)
+	s.core.Connected(now, n, conn)
 }
 
-func (s *Sender) disconnect(n *node, reason error) {
-	if n.conn != nil {
-		n.conn.Close(reason)
+func (s deeds) Disconnect(n *core.Node, reason error) {
+	if n.Conn != nil {
+		n.Conn.Close(reason)
 	}
 }
 
-func (s *Sender) resolve(l *lane, b *batch.Batch, o batch.Outcome) {
+func (s deeds) Resolve(l *core.Lane, b *batch.Batch, o batch.Outcome) {
 	if !b.Sender.Departed {
-		l.part.Departed(1)
+		l.Part.Departed(1)
 	}
 	s.stats.resolved(b, o, s.clock.Now())
 	if o.Failure == nil {
-		l.part.Troubled(nil)
+		l.Part.Troubled(nil)
 	}
 	s.around.Watch.done(l, b, o, s.clock.Now())
 	if o.Failure != nil {
-		s.around.Logger.Warn("batch failed", "topic", l.topic.name, "partition", l.part.Number, "records", b.Count(),
+		s.around.Logger.Warn("batch failed", "topic", l.Topic.Name, "partition", l.Part.Number, "records", b.Count(),
 			"not_written", o.Failure.NotWritten, "attempts", o.Failure.Attempts, "error", o.Failure.Err)
 	}
-	s.around.Tell(l.part, b, o)
+	s.around.Tell(l.Part, b, o)
 }
 
-func (s *Sender) release(b *batch.Batch) { s.around.Accumulator.ReleaseBatch(b) }
+func (s deeds) Release(b *batch.Batch) { s.around.Accumulator.ReleaseBatch(b) }
 
-func (s *Sender) refresh(topic string) { s.around.Refresh(topic) }
+func (s deeds) Refresh(topic string) { s.around.Refresh(topic) }
 
-func (s *Sender) hint(r *request, p passenger, a *answer) {
+func (s deeds) Hint(r *core.Request, p core.Passenger, a *core.Answer) {
 	s.around.Hint(Hint{
-		Topic: p.lane.topic.name, TopicID: p.lane.topic.id, Partition: p.lane.part.Number,
-		Leader: a.leader, Epoch: a.epoch, Nodes: r.nodes,
+		Topic: p.Lane.Topic.Name, TopicID: p.Lane.Topic.Id, Partition: p.Lane.Part.Number,
+		Leader: a.Leader, Epoch: a.Epoch, Nodes: r.Nodes,
 	})
 }
 
-func (s *Sender) fetchID() {
+func (s deeds) FetchID() {
 	s.helpers.Add(1)
 	go func() {
 		defer s.helpers.Done()
 		id, err := s.around.FetchID(s.ctx)
 		if s.ctx.Err() == nil {
-			s.post(func(now time.Duration) { s.core.producerID(now, id, err) })
+			s.post(func(now time.Duration) { s.core.ProducerID(now, id, err) })
 		}
 	}()
 }
 
-func (s *Sender) departed(l *lane, b *batch.Batch, why Reason) {
+func (s deeds) Departed(l *core.Lane, b *batch.Batch, why core.Reason) {
 	if !b.Sender.Departed {
-		l.part.Departed(1)
+		l.Part.Departed(1)
 	}
 	s.stats.departed(b, why, s.clock.Now())
 	s.around.Watch.leaves(l, b, why, s.clock.Now())
 }
 
-func (s *Sender) retried(l *lane, b *batch.Batch, err error) {
+func (s deeds) Retried(l *core.Lane, b *batch.Batch, err error) {
 	s.stats.retried(b)
-	l.part.Troubled(err)
+	l.Part.Troubled(err)
 	s.around.Watch.retried(l, b, err, s.clock.Now())
-	s.around.Logger.Debug("batch is tried again", "topic", l.topic.name, "partition", l.part.Number, "attempts", b.Sender.Attempts, "error", err)
+	s.around.Logger.Debug("batch is tried again", "topic", l.Topic.Name, "partition", l.Part.Number, "attempts", b.Sender.Attempts, "error", err)
 }
 
-func (s *Sender) answered(r *request, throttle time.Duration, err error) {
+func (s deeds) Answered(r *core.Request, throttle time.Duration, err error) {
 	s.stats.answered(r, throttle, err)
 	s.around.Watch.answered(r, throttle, err)
 }
@@ -158,27 +161,27 @@ func (s *Sender) answered(r *request, throttle time.Duration, err error) {
 // link is a connection's handler: it runs on the connection's loops and passes on what happens to the send loop.
 type link struct {
 	sender *Sender
-	node   *node
+	node   *core.Node
 	conn   *broker.Conn
 }
 
 // BeforeWrite seals the batches on the connection's write loop, so that the CRC pass over the records warms the cache
 // for the write that follows and costs the send loop nothing.
 func (k *link) BeforeWrite(p *broker.ProduceRequest) {
-	for _, passenger := range p.Tag.(*request).batches {
-		passenger.batch.Seal()
+	for _, passenger := range p.Tag.(*core.Request).Batches {
+		passenger.Batch.Seal()
 	}
 }
 
 // Done notes the broker's answers and tells the send loop.
 func (k *link) Done(p *broker.ProduceRequest, resp *wire.ProduceResponse, written bool, err error) {
-	r := p.Tag.(*request)
+	r := p.Tag.(*core.Request)
 	var throttle time.Duration
 	if resp != nil {
 		throttle = time.Duration(resp.ThrottleMillis) * time.Millisecond
-		r.note(resp)
+		r.Note(resp)
 	}
-	k.sender.post(func(now time.Duration) { k.sender.core.done(now, r, throttle, written, err) })
+	k.sender.post(func(now time.Duration) { k.sender.core.Done(now, r, throttle, written, err) })
 }
 
 // Closed tells the send loop that the connection ended.
@@ -188,14 +191,14 @@ func (k *link) Closed(_ *broker.Conn, err error) {
 		if !peaceful {
 			k.sender.around.RefreshAll("a broker's connection was lost")
 		}
-		k.sender.around.Watch.disconnected(k.node.id, k.conn.Address(), err)
-		k.node.lastErr = err
+		k.sender.around.Watch.disconnected(k.node.Id, k.conn.Address(), err)
+		k.node.LastErr = err
 		if peaceful {
-			k.node.reach.failed(nil)
+			k.node.Reach.Failed(nil)
 		} else {
-			k.node.reach.failed(err)
+			k.node.Reach.Failed(err)
 		}
-		k.sender.core.disconnected(now, k.node, peaceful)
+		k.sender.core.Disconnected(now, k.node, peaceful)
 		k.sender.helpers.Done()
 	})
 }

@@ -3,10 +3,9 @@
 //
 // # Decisions and deeds
 //
-// The core (core.go and the files beside it) decides, and does nothing else: it has no clock, no channel and no I/O.
-// Each of its methods is a step: it is told an event and the time, and calls the effects it decided on. The loop
-// (loop.go) turns what happens into events and carries the effects out. The same events at the same times make the same
-// effects, so any interleaving can be written down as a script or replayed from a seed.
+// Package core decides: which batch leaves when, what is tried again, what an answer means. This package does: the loop
+// (loop.go) turns what happens into events for the core, and deeds.go carries its decisions out. Only the loop's goroutine
+// calls the core, so the core needs no lock.
 //
 //	accumulator --news----+                         +--> seal, number   (batch)
 //	metadata ----leaders--+     +---------------+   +--> compress       (workers)
@@ -14,35 +13,10 @@
 //	timer --------time----+     +---------------+   +--> resolve        (results, callbacks)
 //	callers -flush, close-+                         +--> connect, refresh metadata
 //
-// # The order of a partition
+// 1. Nothing on the loop blocks: dialing, fetching a producer id and compressing have goroutines of their own, and report
+// with an event. Requests are handed to connections, which queue them.
 //
-// A lane is a partition as the sender sees it: the list of its batches whose end is open, oldest first.
+// 2. Events go before news: a partition is made known by an event that was posted before its first record could board.
 //
-//	lane.batches:  [ in flight | in flight | waiting (retry) | waiting | waiting, still boarding ]
-//	                  oldest                                              newest
-//
-// 1. Nothing in this list ever moves. A batch that must be sent again changes its state from in flight to waiting where
-// it stands. So a retry cannot reorder: there is no queue to put it back into.
-//
-// 2. The first waiting batch leaves next, and none leaves past it. While a batch in front waits to be sent again and
-// younger ones are still in flight, nothing leaves: their answers come first.
-//
-// 3. One batch in flight after a start, a change of leader or epoch, or a long pause, and while anything is being sent
-// again; else up to max.in.flight. (KAFKA-15591: the first batch goes alone.)
-//
-// # When a batch leaves
-//
-// Its size is reached ("full"): batch.size while nothing of the partition is in flight, four times as much for each
-// batch in flight, up to BatchBytesMax. Or its linger is over. Or somebody waits for it (Send, Wait, Flush, memory) and
-// nothing of the partition is in flight. Or it is a retry whose backoff is over, or the producer closes. A request that
-// leaves takes along what would have left within a quarter of the linger ("company").
-//
-// # Numbering
-//
-// The core alone assigns sequences, when a batch departs, from the partition's idempotence.Numbering. A batch keeps its
-// number for all retries. When a number was used up by a batch that ended without being in the log, the lane has a gap:
-// nothing leaves until nothing is in flight and the oldest batch is not in doubt, then it goes on with the partition's next
-// epoch. (What stands behind a batch that is not in the log cannot be there either, whatever became of its answer: a
-// broker takes no sequence before the one in front of it.) An out-of-order answer (45) for the batch at the head proves nothing: what was sent ends as unknown. It is never sent
-// again under another number, as other clients do, because that is how records get written twice.
+// 3. A request belongs to its connection from Produce to Done, and to the core before and after.
 package sender

@@ -6,6 +6,7 @@ import (
 	"github.com/omnibus-kafka/omnibus/internal/batch"
 	"github.com/omnibus-kafka/omnibus/internal/bufferpool"
 	"github.com/omnibus-kafka/omnibus/internal/compress"
+	"github.com/omnibus-kafka/omnibus/internal/sender/core"
 )
 
 // encoding is what a worker made of a batch.
@@ -22,7 +23,7 @@ type encoding struct {
 // Workers start with the first batches and end with the producer.
 type encoders struct {
 	workersMax int
-	done       func(r *request, b *batch.Batch, e encoding)
+	done       func(r *core.Request, b *batch.Batch, e encoding)
 	workers    sync.WaitGroup
 
 	mu struct {
@@ -37,21 +38,21 @@ type encoders struct {
 
 // encodeJob is a batch to compress.
 type encodeJob struct {
-	request *request
+	request *core.Request
 	batch   *batch.Batch
 	codec   compress.Codec
 	level   compress.Level
 }
 
 // newEncoders returns encoders that call done, on the worker, for each batch.
-func newEncoders(workersMax int, done func(*request, *batch.Batch, encoding)) *encoders {
+func newEncoders(workersMax int, done func(*core.Request, *batch.Batch, encoding)) *encoders {
 	e := &encoders{workersMax: workersMax, done: done}
 	e.mu.ready = sync.NewCond(&e.mu)
 	return e
 }
 
 // encode queues a batch. It never blocks.
-func (e *encoders) encode(r *request, b *batch.Batch, t TopicConfig) {
+func (e *encoders) encode(r *core.Request, b *batch.Batch, t core.TopicConfig) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.mu.jobs = append(e.mu.jobs, encodeJob{r, b, t.Codec, t.Level})

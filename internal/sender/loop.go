@@ -2,7 +2,6 @@ package sender
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -10,12 +9,9 @@ import (
 	"github.com/omnibus-kafka/omnibus/internal/accumulator"
 	"github.com/omnibus-kafka/omnibus/internal/batch"
 	"github.com/omnibus-kafka/omnibus/internal/broker"
-	"github.com/omnibus-kafka/omnibus/internal/bufferpool"
 	"github.com/omnibus-kafka/omnibus/internal/idempotence"
+	"github.com/omnibus-kafka/omnibus/internal/sender/core"
 )
-
-// errMoved closes a connection to an address that is no longer the broker's.
-var errMoved = errors.New("the broker has another address now")
 
 // Surroundings are what the loop reaches out to. All functions are called on the send loop and must not block.
 type Surroundings struct {
@@ -45,21 +41,13 @@ type Hint struct {
 	TopicID       [16]byte
 	Partition     int32
 	Leader, Epoch int32
-	Nodes         []Endpoint
-}
-
-// Endpoint is where a broker is reached.
-type Endpoint struct {
-	ID   int32
-	Host string
-	Port int32
-	Rack string
+	Nodes         []core.Endpoint
 }
 
 // Sender is the running send loop.
 type Sender struct {
 	around  Surroundings
-	core    *core
+	core    *core.Core
 	inbox   *accumulator.Inbox
 	clock   *accumulator.Clock
 	workers *encoders
@@ -86,13 +74,13 @@ type Sender struct {
 type step func(now time.Duration)
 
 // Start runs a send loop until Stop.
-func Start(config Config, around Surroundings) *Sender {
+func Start(config core.Config, around Surroundings) *Sender {
 	s := &Sender{
 		around: around, inbox: around.Accumulator.Inbox, clock: around.Accumulator.Clock,
 		stats: new(Stats), done: make(chan struct{}),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.core = newCore(config, s)
+	s.core = core.NewCore(config, deeds{s})
 	s.workers = newEncoders(config.Encoders, s.encodedBatch)
 	go s.run()
 	return s
@@ -113,7 +101,7 @@ func (s *Sender) run() {
 		if s.isStopped() {
 			return
 		}
-		if next := s.core.next(); next != 0 {
+		if next := s.core.Next(); next != 0 {
 			timer.Reset(max(next-s.clock.Now(), 0))
 		}
 		select {
@@ -137,8 +125,8 @@ func (s *Sender) turn() {
 		s.running[i] = nil
 	}
 	s.takeNews(now)
-	if next := s.core.next(); next != 0 && next <= now {
-		s.core.tick(now)
+	if next := s.core.Next(); next != 0 && next <= now {
+		s.core.Tick(now)
 	}
 }
 
@@ -156,7 +144,7 @@ func (s *Sender) takeNews(now time.Duration) {
 		if len(s.fresh) > 0 {
 			s.around.Used(p.Topic.Name)
 		}
-		s.core.news(now, p.Sender.(*lane), signals, s.fresh)
+		s.core.News(now, p.Sender.(*core.Lane), signals, s.fresh)
 		clear(s.fresh)
 	}
 	clear(s.partitions[len(later):])
@@ -186,38 +174,23 @@ func (s *Sender) isStopped() bool {
 }
 
 // NewTopic returns the handle of a topic that records will be sent to.
-func (s *Sender) NewTopic(name string, config TopicConfig) *Topic {
-	return &Topic{topic: &topic{name: name, config: config}}
+func (s *Sender) NewTopic(name string, config core.TopicConfig) *Topic {
+	return &Topic{topic: &core.Topic{Name: name, Config: config}}
 }
 
 // Topic is a topic's handle at the sender.
-type Topic struct{ topic *topic }
+type Topic struct{ topic *core.Topic }
 
 // AddPartitions makes partitions of a topic known. It must be called before a record can board them.
 func (s *Sender) AddPartitions(t *Topic, partitions []*accumulator.Partition) {
-	s.post(func(time.Duration) { s.core.addPartitions(t.topic, partitions) })
-}
-
-// Leader is what metadata says of one partition.
-type Leader struct {
-	Partition *accumulator.Partition
-	Leader    int32 // -1 for none
-	Epoch     int32
-	TopicID   [16]byte
-}
-
-// Broker is what metadata says of a broker.
-type Broker struct {
-	ID      int32
-	Address string
-	Account *bufferpool.Account
+	s.post(func(time.Duration) { s.core.AddPartitions(t.topic, partitions) })
 }
 
 // Lead tells new brokers and leaders.
-func (s *Sender) Lead(brokers []Broker, leaders []Leader) {
+func (s *Sender) Lead(brokers []core.Broker, leaders []core.Leader) {
 	s.post(func(now time.Duration) {
-		s.core.brokers(now, brokers)
-		s.core.led(now, leaders)
+		s.core.Brokers(now, brokers)
+		s.core.Led(now, leaders)
 	})
 }
 
@@ -227,7 +200,7 @@ func (s *Sender) Flush(ctx context.Context) error {
 	s.post(func(now time.Duration) {
 		s.partitions = s.inbox.Take(s.partitions) // what was appended before Flush was called
 		s.takeNews(now)
-		s.core.flush(now, done)
+		s.core.Flush(now, done)
 	})
 	select {
 	case <-done:
@@ -244,12 +217,12 @@ func (s *Sender) Pressure() {
 	s.post(func(now time.Duration) {
 		s.partitions = s.inbox.Take(s.partitions) // what the caller may be waiting for has just been appended
 		s.takeNews(now)
-		s.core.pressure(now)
+		s.core.Pressure(now)
 	})
 }
 
 // CloseSoon makes everything leave without lingering from now on.
-func (s *Sender) CloseSoon() { s.post(func(now time.Duration) { s.core.close(now) }) }
+func (s *Sender) CloseSoon() { s.post(func(now time.Duration) { s.core.Close(now) }) }
 
 // Stop ends what is still open with err, closes all connections and returns when no goroutine of the sender is left.
 func (s *Sender) Stop(err error) {
@@ -257,10 +230,10 @@ func (s *Sender) Stop(err error) {
 	s.post(func(now time.Duration) {
 		s.partitions = s.inbox.Take(s.partitions)
 		s.takeNews(now)
-		s.core.abort(now, err)
+		s.core.Abort(now, err)
 		s.cancel() // from here on nothing is dialed
-		for _, n := range s.core.nodes {
-			s.disconnect(n, nil)
+		for _, n := range s.core.Nodes {
+			deeds{s}.Disconnect(n, nil)
 		}
 		close(aborted)
 	})

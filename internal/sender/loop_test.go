@@ -15,6 +15,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/omnibus-kafka/omnibus/internal/sender/core"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/omnibus-kafka/omnibus/internal/accumulator"
 	"github.com/omnibus-kafka/omnibus/internal/batch"
 	"github.com/omnibus-kafka/omnibus/internal/broker"
@@ -24,7 +29,6 @@ import (
 	"github.com/omnibus-kafka/omnibus/internal/idempotence"
 	"github.com/omnibus-kafka/omnibus/internal/partitioner"
 	"github.com/omnibus-kafka/omnibus/internal/wire"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // topicID is the id of the one topic of these tests.
@@ -203,7 +207,7 @@ func (r *running) told(prefix string) bool {
 }
 
 // run runs a test with a send loop for a topic of two partitions, in a bubble.
-func run(t *testing.T, config TopicConfig, test func(*testing.T, *running)) {
+func run(t *testing.T, config core.TopicConfig, test func(*testing.T, *running)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t, config)
@@ -218,7 +222,7 @@ func run(t *testing.T, config TopicConfig, test func(*testing.T, *running)) {
 	})
 }
 
-func start(t *testing.T, config TopicConfig) *running {
+func start(t *testing.T, config core.TopicConfig) *running {
 	fake := &fakeBroker{turn: make(chan struct{}, 1)}
 	fake.turn <- struct{}{}
 	fake.mu.offsets = make(map[int32]int64)
@@ -226,9 +230,9 @@ func start(t *testing.T, config TopicConfig) *running {
 	callbacks := dispatch.New(dispatch.Config{})
 	t.Cleanup(callbacks.Close)
 	r := &running{t: t, broker: fake, pool: pool, acc: accumulator.New(pool, callbacks)}
-	r.Sender = Start(Config{
+	r.Sender = Start(core.Config{
 		InFlightMax: 5, RequestBytesMax: 1 << 20, Retries: -1, ProduceTimeoutMillis: 25_000, Encoders: 2, Refusal: refusal,
-		RetryBackoff: Backoff{100 * time.Millisecond, time.Second}, Reconnect: Backoff{50 * time.Millisecond, time.Second},
+		RetryBackoff: core.Backoff{First: 100 * time.Millisecond, Max: time.Second}, Reconnect: core.Backoff{First: 50 * time.Millisecond, Max: time.Second},
 	}, Surroundings{
 		Accumulator: r.acc,
 		Broker:      &broker.Config{ClientID: "test", Dial: fake.dial, RequestTimeout: 30 * time.Second},
@@ -246,7 +250,7 @@ func start(t *testing.T, config TopicConfig) *running {
 			r.acc.ReleaseBatch(b)
 		},
 		Watch: Watch{
-			Leaves: func(_ *accumulator.Partition, b *batch.Batch, why Reason, inFlight int, _ time.Duration) {
+			Leaves: func(_ *accumulator.Partition, b *batch.Batch, why core.Reason, inFlight int, _ time.Duration) {
 				r.note("leaves %v records=%d inflight=%d", why, b.Count(), inFlight)
 			},
 			Done: func(_ *accumulator.Partition, b *batch.Batch, o batch.Outcome, _ time.Duration) {
@@ -271,11 +275,11 @@ func start(t *testing.T, config TopicConfig) *running {
 
 // lead makes a broker the leader of both partitions.
 func (r *running) lead(epoch int32) {
-	var leaders []Leader
+	var leaders []core.Leader
 	for _, p := range r.topic.Partitions() {
-		leaders = append(leaders, Leader{Partition: p, Leader: 1, Epoch: epoch, TopicID: topicID()})
+		leaders = append(leaders, core.Leader{Partition: p, Leader: 1, Epoch: epoch, TopicID: topicID()})
 	}
-	r.Lead([]Broker{{ID: 1, Address: "one:9092", Account: r.pool.Account(1)}}, leaders)
+	r.Lead([]core.Broker{{ID: 1, Address: "one:9092", Account: r.pool.Account(1)}}, leaders)
 }
 
 // add appends a record to partition 0.
@@ -292,7 +296,7 @@ func (r *running) add(waiter bool) *batch.Result {
 }
 
 // send appends a record to partition 0 and waits for its outcome.
-func (r *running) send() batch.Outcome {
+func (r *running) Send() batch.Outcome {
 	r.t.Helper()
 	result := r.add(true)
 	if err := result.Wait(r.t.Context(), 0); err != nil {
@@ -302,14 +306,14 @@ func (r *running) send() batch.Outcome {
 }
 
 // usual is the default configuration of a topic.
-func usual() TopicConfig {
-	return TopicConfig{Acks: -1, Idempotent: true, Linger: 5 * time.Millisecond, DeliveryTimeout: 2 * time.Minute}
+func usual() core.TopicConfig {
+	return core.TopicConfig{Acks: -1, Idempotent: true, Linger: 5 * time.Millisecond, DeliveryTimeout: 2 * time.Minute}
 }
 
 func TestSendersWorkEndToEnd(t *testing.T) {
 	run(t, usual(), func(t *testing.T, r *running) {
 		for want := range int64(3) {
-			if o := r.send(); o.Offset != want || o.Failure != nil {
+			if o := r.Send(); o.Offset != want || o.Failure != nil {
 				t.Errorf("outcome %+v, want offset %d", o, want)
 			}
 		}
@@ -319,7 +323,7 @@ func TestSendersWorkEndToEnd(t *testing.T) {
 			}
 		}
 		stats := r.Stats()
-		if stats.Acked.Load() != 3 || stats.Requests.Load() != 3 || stats.Batches[ReasonWaiter].Load() != 3 || stats.RecordsBytes.Load() == 0 ||
+		if stats.Acked.Load() != 3 || stats.Requests.Load() != 3 || stats.Batches[core.ReasonWaiter].Load() != 3 || stats.RecordsBytes.Load() == 0 ||
 			stats.WireBytes.Load() <= stats.RecordsBytes.Load() || stats.BatchRecords.Snapshot().Count != 3 {
 			t.Errorf("acked %d, requests %d", stats.Acked.Load(), stats.Requests.Load())
 		}
@@ -373,7 +377,7 @@ func TestCompressionThatFailsIsDoneWithout(t *testing.T) {
 	config := usual()
 	config.Codec, config.Level = compress.Snappy, compress.AtLevel(3) // snappy has none
 	run(t, config, func(t *testing.T, r *running) {
-		if o := r.send(); o.Failure != nil {
+		if o := r.Send(); o.Failure != nil {
 			t.Errorf("%+v", o.Failure)
 		}
 	})
@@ -381,17 +385,17 @@ func TestCompressionThatFailsIsDoneWithout(t *testing.T) {
 
 func TestAnswersOfAllKindsReachTheCore(t *testing.T) {
 	run(t, usual(), func(t *testing.T, r *running) {
-		r.send()
+		r.Send()
 		calls := 0
 		r.broker.answer = func(_ *kmsg.ProduceRequestTopicPartition, said *kmsg.ProduceResponseTopicPartition) error {
 			switch calls++; calls {
 			case 1:
-				said.ErrorCode, said.BaseOffset = codeNotLeader, -1
+				said.ErrorCode, said.BaseOffset = kerr.NotLeaderForPartition.Code, -1
 				said.CurrentLeader.LeaderID, said.CurrentLeader.LeaderEpoch = 1, 9
 			case 2:
 				return errHangUp
 			case 3:
-				said.ErrorCode, said.ErrorMessage = codeInvalidRecord, kmsg.StringPtr("no good")
+				said.ErrorCode, said.ErrorMessage = kerr.InvalidRecord.Code, kmsg.StringPtr("no good")
 				said.ErrorRecords = []kmsg.ProduceResponseTopicPartitionErrorRecord{{RelativeOffset: 0, ErrorMessage: kmsg.StringPtr("rotten")}}
 			}
 			return nil
@@ -402,7 +406,7 @@ func TestAnswersOfAllKindsReachTheCore(t *testing.T) {
 				response.ThrottleMillis = 40
 			}
 		}
-		o := r.send()
+		o := r.Send()
 		if o.Failure == nil || o.Failure.NotWritten || o.Failure.Attempts != 3 {
 			t.Errorf("%+v", o.Failure) // in doubt since the second attempt
 		}
@@ -414,7 +418,7 @@ func TestAnswersOfAllKindsReachTheCore(t *testing.T) {
 				t.Errorf("%q was not told: %q", event, r.mu.events)
 			}
 		}
-		if o := r.send(); o.Failure != nil || r.broker.batches()[len(r.broker.batches())-1].ProducerEpoch != 1 {
+		if o := r.Send(); o.Failure != nil || r.broker.batches()[len(r.broker.batches())-1].ProducerEpoch != 1 {
 			t.Errorf("the partition does not go on: %+v", o)
 		}
 		if stats := r.Stats(); stats.Unknown.Load() != 1 || stats.RequestsLost.Load() != 1 || stats.RetriedRecords.Load() != 2 || stats.Throttle.Load() != int64(40*time.Millisecond) {
@@ -432,7 +436,7 @@ func TestAnswerForAStrangerChangesNothing(t *testing.T) {
 				first = false
 			}
 		}
-		if o := r.send(); o.Failure != nil || o.Offset != 1 { // the second attempt; the broker took both
+		if o := r.Send(); o.Failure != nil || o.Offset != 1 { // the second attempt; the broker took both
 			t.Errorf("%+v", o)
 		}
 	})
@@ -466,9 +470,9 @@ func TestUnreachableBrokerIsTriedAgain(t *testing.T) {
 
 func TestBrokerThatMovedIsDialedAnew(t *testing.T) {
 	run(t, usual(), func(t *testing.T, r *running) {
-		r.send()
-		r.Lead([]Broker{{ID: 1, Address: "two:9092", Account: r.pool.Account(1)}}, nil)
-		if o := r.send(); o.Failure != nil || !r.told("connected 1 two:9092") || !r.told("disconnected 1 one:9092") {
+		r.Send()
+		r.Lead([]core.Broker{{ID: 1, Address: "two:9092", Account: r.pool.Account(1)}}, nil)
+		if o := r.Send(); o.Failure != nil || !r.told("connected 1 two:9092") || !r.told("disconnected 1 one:9092") {
 			t.Errorf("%+v %q", o, r.mu.events)
 		}
 	})
@@ -484,7 +488,7 @@ func TestBrokerThatMovesWhileItIsDialed(t *testing.T) {
 		r.post(func(time.Duration) { r.around.Broker = &config })
 		result := r.add(true)
 		time.Sleep(5 * time.Millisecond)
-		r.Lead([]Broker{{ID: 1, Address: "two:9092", Account: r.pool.Account(1)}}, nil)
+		r.Lead([]core.Broker{{ID: 1, Address: "two:9092", Account: r.pool.Account(1)}}, nil)
 		if err := result.Wait(t.Context(), 0); err != nil || !r.told("disconnected 1 one:9092") || !r.told("connected 1 two:9092") {
 			t.Errorf("%v %q", err, r.mu.events)
 		}
@@ -515,11 +519,11 @@ func TestSilentBrokerCostsOneRequestTimeout(t *testing.T) {
 func TestRefusedProducerIDFailsWhatNeedsIt(t *testing.T) {
 	run(t, usual(), func(t *testing.T, r *running) {
 		r.mu.fails = errors.New("not authorized")
-		if o := r.send(); o.Failure == nil || !o.Failure.NotWritten {
+		if o := r.Send(); o.Failure == nil || !o.Failure.NotWritten {
 			t.Errorf("%+v", o)
 		}
 		r.mu.fails = nil
-		if o := r.send(); o.Failure != nil {
+		if o := r.Send(); o.Failure != nil {
 			t.Errorf("%+v", o.Failure)
 		}
 		if r.Stats().NotWritten.Load() != 1 {
@@ -557,7 +561,7 @@ func TestPressureMakesBatchesLeave(t *testing.T) {
 	config := usual()
 	config.Linger = time.Hour
 	run(t, config, func(t *testing.T, r *running) {
-		r.send()
+		r.Send()
 		result := r.add(false)
 		r.Pressure()
 		if err := result.Wait(t.Context(), 0); err != nil || !r.told("leaves pressure") {
@@ -585,7 +589,7 @@ func TestStopEndsWhatIsOpenTruthfully(t *testing.T) {
 			config.Codec = codec
 			synctest.Test(t, func(t *testing.T) {
 				r := start(t, config)
-				r.send()
+				r.Send()
 				r.broker.answer = func(*kmsg.ProduceRequestTopicPartition, *kmsg.ProduceResponseTopicPartition) error {
 					return errSilence
 				}
@@ -635,7 +639,7 @@ func TestAcksZeroIsAcknowledgedByTheWrite(t *testing.T) {
 	config := usual()
 	config.Acks, config.Idempotent = 0, false
 	run(t, config, func(t *testing.T, r *running) {
-		if o := r.send(); o.Failure != nil || o.Offset != -1 {
+		if o := r.Send(); o.Failure != nil || o.Offset != -1 {
 			t.Errorf("%+v", o)
 		}
 	})
@@ -655,7 +659,7 @@ func TestWithoutAWatchNothingIsMissed(t *testing.T) {
 			}
 			return nil
 		}
-		if o := r.send(); o.Failure != nil {
+		if o := r.Send(); o.Failure != nil {
 			t.Errorf("%+v", o.Failure)
 		}
 		r.Stop(nil)
@@ -664,7 +668,15 @@ func TestWithoutAWatchNothingIsMissed(t *testing.T) {
 
 func TestReasonsHaveNames(t *testing.T) {
 	names := ReasonNames()
-	if len(names) != int(reasons) || names[ReasonWaiter] != "waiter" || names[ReasonRetry] != "retry" {
+	if len(names) != int(core.Reasons) || names[core.ReasonWaiter] != "waiter" || names[core.ReasonRetry] != "retry" {
 		t.Errorf("%q", names)
 	}
+}
+
+// refusal is Config.Refusal of the tests.
+func refusal(code int16, message string) error {
+	if code == 0 {
+		return nil
+	}
+	return fmt.Errorf("code %d %s", code, message)
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/omnibus-kafka/omnibus/internal/batch"
 	"github.com/omnibus-kafka/omnibus/internal/histogram"
+	"github.com/omnibus-kafka/omnibus/internal/sender/core"
 )
 
 // Stats are what the sender counts, batch by batch. All of it may be read at any time.
@@ -15,7 +16,7 @@ type Stats struct {
 	// Retries counts attempts after the first, in batches and in records.
 	RetriedBatches, RetriedRecords atomic.Int64
 	// Batches counts departures by reason, retries included; use Reasons for the names.
-	Batches [reasons]atomic.Int64
+	Batches [core.Reasons]atomic.Int64
 	// RecordsBytes counts the uncompressed records that left, WireBytes what became of them; CompressedBytes and
 	// UncompressedBytes count the batches that went through a codec only.
 	RecordsBytes, WireBytes            atomic.Int64
@@ -34,14 +35,14 @@ type Stats struct {
 
 // ReasonNames are the names of the reasons by their place in Stats.Batches.
 func ReasonNames() []string {
-	names := make([]string, reasons)
-	for r := range reasons {
+	names := make([]string, core.Reasons)
+	for r := range core.Reasons {
 		names[r] = r.String()
 	}
 	return names
 }
 
-func (s *Stats) departed(b *batch.Batch, why Reason, now time.Duration) {
+func (s *Stats) departed(b *batch.Batch, why core.Reason, now time.Duration) {
 	s.Batches[why].Add(1)
 	if b.Sender.Departed {
 		return
@@ -75,7 +76,7 @@ func (s *Stats) resolved(b *batch.Batch, o batch.Outcome, now time.Duration) {
 	}
 }
 
-func (s *Stats) answered(r *request, throttle time.Duration, err error) {
+func (s *Stats) answered(r *core.Request, throttle time.Duration, err error) {
 	s.InFlight.Add(-1)
 	s.Throttle.Add(int64(throttle))
 	if err != nil {

@@ -5,11 +5,12 @@ import (
 
 	"github.com/omnibus-kafka/omnibus/internal/accumulator"
 	"github.com/omnibus-kafka/omnibus/internal/batch"
+	"github.com/omnibus-kafka/omnibus/internal/sender/core"
 )
 
 // Watch is what the user's Trace is made of: functions that may be nil, called on the send loop.
 type Watch struct {
-	Leaves       func(p *accumulator.Partition, b *batch.Batch, why Reason, inFlight int, boarded time.Duration)
+	Leaves       func(p *accumulator.Partition, b *batch.Batch, why core.Reason, inFlight int, boarded time.Duration)
 	Done         func(p *accumulator.Partition, b *batch.Batch, o batch.Outcome, age time.Duration)
 	Retried      func(p *accumulator.Partition, b *batch.Batch, err error, age time.Duration)
 	Answered     func(a Answered)
@@ -25,29 +26,29 @@ type Answered struct {
 	Err               error
 }
 
-func (w *Watch) leaves(l *lane, b *batch.Batch, why Reason, now time.Duration) {
+func (w *Watch) leaves(l *core.Lane, b *batch.Batch, why core.Reason, now time.Duration) {
 	if w.Leaves != nil {
-		w.Leaves(l.part, b, why, l.inFlight, now-b.Created)
+		w.Leaves(l.Part, b, why, l.InFlight, now-b.Created)
 	}
 }
 
-func (w *Watch) done(l *lane, b *batch.Batch, o batch.Outcome, now time.Duration) {
+func (w *Watch) done(l *core.Lane, b *batch.Batch, o batch.Outcome, now time.Duration) {
 	if w.Done != nil {
-		w.Done(l.part, b, o, now-b.Created)
+		w.Done(l.Part, b, o, now-b.Created)
 	}
 }
 
-func (w *Watch) retried(l *lane, b *batch.Batch, err error, now time.Duration) {
+func (w *Watch) retried(l *core.Lane, b *batch.Batch, err error, now time.Duration) {
 	if w.Retried != nil {
-		w.Retried(l.part, b, err, now-b.Created)
+		w.Retried(l.Part, b, err, now-b.Created)
 	}
 }
 
-func (w *Watch) answered(r *request, throttle time.Duration, err error) {
+func (w *Watch) answered(r *core.Request, throttle time.Duration, err error) {
 	if w.Answered == nil {
 		return
 	}
-	a := Answered{Broker: r.node.id, Batches: len(r.batches), Bytes: r.bytes, Throttle: throttle, Err: err}
+	a := Answered{Broker: r.Node.Id, Batches: len(r.Batches), Bytes: r.Bytes, Throttle: throttle, Err: err}
 	if !r.AnsweredAt.IsZero() {
 		a.Latency = r.AnsweredAt.Sub(r.WrittenAt)
 	}

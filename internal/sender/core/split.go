@@ -1,4 +1,4 @@
-package sender
+package core
 
 import (
 	"cmp"
@@ -12,27 +12,27 @@ import (
 
 // tooLarge splits a batch that the topic refused for its size. The parts are as large as what the topic is known to
 // take, or half of what it refused while nothing is known; nothing of a refused size is sent again.
-func (c *core) tooLarge(p passenger, err error) {
-	b, t := p.batch, p.lane.topic
-	if b.Count() == 1 || b.Sender.InDoubt || p.lane.halted {
+func (c *Core) tooLarge(p Passenger, err error) {
+	b, t := p.Batch, p.Lane.Topic
+	if b.Count() == 1 || b.Sender.InDoubt || p.Lane.halted {
 		if b.Count() == 1 {
 			err = fmt.Errorf("%w; alone in its batch it has %d bytes; %w", ErrTooLarge, b.Bytes(), err)
 		}
 		c.fail(p, err)
 		return
 	}
-	p.lane.part.Topic.LimitBatch(b.Bytes() - 1)
+	p.Lane.Part.Topic.LimitBatch(b.Bytes() - 1)
 	parts, failed := b.SplitBySize(t.partBytes(b.Bytes()), b.Bytes())
 	if failed != nil {
 		c.fail(p, failed)
 		return
 	}
 	c.offRequest(p)
-	c.replace(p.lane, b, parts)
+	c.replace(p.Lane, b, parts)
 }
 
 // partBytes is how large the parts of a batch shall be that the topic refused, or would.
-func (t *topic) partBytes(refused int) int {
+func (t *Topic) partBytes(refused int) int {
 	half := (refused + wire.BatchHeaderLen) / 2 // each half has a header of its own
 	if t.fitsBytes < refused {
 		return max(half, t.fitsBytes)
@@ -42,12 +42,12 @@ func (t *topic) partBytes(refused int) int {
 
 // cutToFit splits a batch that is about to leave if the topic refused its size meanwhile, and reports whether it did. Not one
 // that must keep its number, nor one of a topic that compresses: its size is not known yet.
-func (c *core) cutToFit(l *lane, b *batch.Batch) bool {
-	limit := l.part.Topic.BatchLimit()
-	if b.Bytes() <= limit || b.Count() == 1 || b.Sender.Numbered || b.Sender.InDoubt || l.topic.config.Codec != compress.None {
+func (c *Core) cutToFit(l *Lane, b *batch.Batch) bool {
+	limit := l.Part.Topic.BatchLimit()
+	if b.Bytes() <= limit || b.Count() == 1 || b.Sender.Numbered || b.Sender.InDoubt || l.Topic.Config.Codec != compress.None {
 		return false
 	}
-	parts, err := b.SplitBySize(min(limit, l.topic.partBytes(limit+1)), limit+1)
+	parts, err := b.SplitBySize(min(limit, l.Topic.partBytes(limit+1)), limit+1)
 	if err != nil {
 		return false
 	}
@@ -56,16 +56,16 @@ func (c *core) cutToFit(l *lane, b *batch.Batch) bool {
 }
 
 // failRecords fails the records that the broker named and sends the others again.
-func (c *core) failRecords(p passenger, a *answer, err error) {
-	b := p.batch
-	if len(a.errors) == 0 || b.Sender.InDoubt || p.lane.halted {
+func (c *Core) failRecords(p Passenger, a *Answer, err error) {
+	b := p.Batch
+	if len(a.errors) == 0 || b.Sender.InDoubt || p.Lane.halted {
 		c.fail(p, err)
 		return
 	}
 	culprits := make(map[int]error, len(a.errors))
 	for _, e := range a.errors {
 		if e.Index >= 0 && int(e.Index) < b.Count() {
-			culprits[int(e.Index)] = c.config.Refusal(a.code, cmp.Or(e.Message, a.message))
+			culprits[int(e.Index)] = c.Config.Refusal(a.code, cmp.Or(e.Message, a.message))
 		}
 	}
 	if len(culprits) == 0 {
@@ -78,12 +78,12 @@ func (c *core) failRecords(p passenger, a *answer, err error) {
 		return
 	}
 	c.offRequest(p)
-	c.replace(p.lane, b, parts)
+	c.replace(p.Lane, b, parts)
 }
 
 // replace puts the parts of a waiting batch where it stood, and ends those that consist of a culprit. If it had a number,
 // theirs are the partition's next epoch's: what the broker refused cannot be in the log.
-func (c *core) replace(l *lane, whole *batch.Batch, parts []batch.Part) {
+func (c *Core) replace(l *Lane, whole *batch.Batch, parts []batch.Part) {
 	at := slices.Index(l.batches, whole)
 	l.gap = l.gap || whole.Sender.Numbered
 	behind := whole
@@ -104,5 +104,5 @@ func (c *core) replace(l *lane, whole *batch.Batch, parts []batch.Part) {
 			c.failWaiting(l, part.Batch, part.Err, "in flight")
 		}
 	}
-	c.do.release(whole) // the reference of the pipeline; the parts hold their own on its memory
+	c.do.Release(whole) // the reference of the pipeline; the parts hold their own on its memory
 }

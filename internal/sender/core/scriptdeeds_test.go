@@ -1,4 +1,4 @@
-package sender
+package core
 
 import (
 	"fmt"
@@ -11,43 +11,43 @@ import (
 
 // The effects of a script: what the core does is carried out as far as memory goes, and written down.
 
-func (s *script) setReady(p *accumulator.Partition, sizeBytes int) bool {
+func (s *script) SetReady(p *accumulator.Partition, sizeBytes int) bool {
 	s.ready[p] = sizeBytes
-	return s.stage.setReady(p, sizeBytes)
+	return s.stage.SetReady(p, sizeBytes)
 }
 
-func (s *script) encode(r *request, b *batch.Batch) {
+func (s *script) Encode(r *Request, b *batch.Batch) {
 	s.print("encode %s", s.name(b))
 	s.compresses[s.name(b)] = r
 }
 
-func (s *script) send(n *node, r *request) bool {
-	if s.refusing[n.id] {
-		s.print("send n%d: refused", n.id)
+func (s *script) Send(n *Node, r *Request) bool {
+	if s.refusing[n.Id] {
+		s.print("send n%d: refused", n.Id)
 		return false
 	}
-	r.layOut(1000)
+	r.LayOut(1000)
 	s.requests++
 	s.sent[s.requests], s.numbers[r] = r, s.requests
 	var parts []string
-	for _, p := range r.batches {
-		b := p.batch
+	for _, p := range r.Batches {
+		b := p.Batch
 		b.Seal()
-		text := fmt.Sprintf("%s %s records=%d bytes=%d", laneName(p.lane), s.name(b), b.Count(), b.Bytes())
+		text := fmt.Sprintf("%s %s records=%d bytes=%d", laneName(p.Lane), s.name(b), b.Count(), b.Bytes())
 		if b.Sequence() >= 0 {
 			text = fmt.Sprintf("%s epoch=%d seq=%d", text, b.Epoch(), b.Sequence())
 		}
 		parts = append(parts, text)
 	}
-	s.print("send r%d n%d %s", s.requests, n.id, strings.Join(parts, "; "))
+	s.print("send r%d n%d %s", s.requests, n.Id, strings.Join(parts, "; "))
 	return true
 }
 
-func (s *script) connect(n *node) { s.print("connect n%d %s", n.id, n.address) }
+func (s *script) Connect(n *Node) { s.print("connect n%d %s", n.Id, n.Address) }
 
-func (s *script) disconnect(n *node, reason error) { s.print("disconnect n%d: %v", n.id, reason) }
+func (s *script) Disconnect(n *Node, reason error) { s.print("disconnect n%d: %v", n.Id, reason) }
 
-func (s *script) resolve(l *lane, b *batch.Batch, o batch.Outcome) {
+func (s *script) Resolve(l *Lane, b *batch.Batch, o batch.Outcome) {
 	name := s.name(b)
 	switch f := o.Failure; {
 	case f == nil:
@@ -60,20 +60,20 @@ func (s *script) resolve(l *lane, b *batch.Batch, o batch.Outcome) {
 	s.tell(b, o)
 }
 
-func (s *script) refresh(topic string) { s.print("refresh %s", topic) }
+func (s *script) Refresh(topic string) { s.print("refresh %s", topic) }
 
-func (s *script) hint(_ *request, p passenger, a *answer) {
-	s.print("hint %s leader=%d epoch=%d", laneName(p.lane), a.leader, a.epoch)
+func (s *script) Hint(_ *Request, p Passenger, a *Answer) {
+	s.print("hint %s leader=%d epoch=%d", laneName(p.Lane), a.Leader, a.Epoch)
 }
 
-func (s *script) fetchID() { s.print("fetch id") }
+func (s *script) FetchID() { s.print("fetch id") }
 
-func (s *script) departed(l *lane, b *batch.Batch, why Reason) {
+func (s *script) Departed(l *Lane, b *batch.Batch, why Reason) {
 	s.print("leave %s %s: %v", laneName(l), s.name(b), why)
 }
 
-func (s *script) retried(l *lane, b *batch.Batch, err error) {
+func (s *script) Retried(l *Lane, b *batch.Batch, err error) {
 	s.print("again %s %s: %v", laneName(l), s.name(b), err)
 }
 
-func (s *script) answered(*request, time.Duration, error) {}
+func (s *script) Answered(*Request, time.Duration, error) {}

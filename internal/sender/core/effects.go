@@ -1,4 +1,4 @@
-package sender
+package core
 
 import (
 	"time"
@@ -10,31 +10,31 @@ import (
 // effects are the deeds that the core decides on. The loop carries them out; tests write them down.
 type effects interface {
 	// closeBatch ends the boarding of a batch, if it is still boarding.
-	closeBatch(p *accumulator.Partition, b *batch.Batch)
+	CloseBatch(p *accumulator.Partition, b *batch.Batch)
 	// setReady names the size at which the boarding batch is full and reports whether it has it already.
-	setReady(p *accumulator.Partition, sizeBytes int) (reached bool)
+	SetReady(p *accumulator.Partition, sizeBytes int) (reached bool)
 	// encode compresses a batch on a worker; encoded follows.
-	encode(r *request, b *batch.Batch)
+	Encode(r *Request, b *batch.Batch)
 	// send hands a request to its node's connection; done follows, exactly once. false: the connection is gone, and
 	// its closed event follows or came already.
-	send(n *node, r *request) bool
+	Send(n *Node, r *Request) bool
 	// connect opens a connection to the node; connected or connectFailed follows.
-	connect(n *node)
+	Connect(n *Node)
 	// disconnect closes the node's connection; closed follows.
-	disconnect(n *node, reason error)
+	Disconnect(n *Node, reason error)
 	// resolve tells count records of a batch, from the first on, their outcome.
-	resolve(l *lane, b *batch.Batch, o batch.Outcome)
+	Resolve(l *Lane, b *batch.Batch, o batch.Outcome)
 	// release drops the reference that a request held on the batch.
-	release(b *batch.Batch)
+	Release(b *batch.Batch)
 	// refresh asks for new metadata of a topic; hint passes on a leader that a broker named (KIP-951).
-	refresh(topic string)
-	hint(r *request, p passenger, a *answer)
+	Refresh(topic string)
+	Hint(r *Request, p Passenger, a *Answer)
 	// fetchID asks for a producer id; producerID follows.
-	fetchID()
+	FetchID()
 	// trace tells the user's Trace and the counters.
-	departed(l *lane, b *batch.Batch, why Reason)
-	retried(l *lane, b *batch.Batch, err error)
-	answered(r *request, throttle time.Duration, err error)
+	Departed(l *Lane, b *batch.Batch, why Reason)
+	Retried(l *Lane, b *batch.Batch, err error)
+	Answered(r *Request, throttle time.Duration, err error)
 }
 
 // Reason is why a batch left.
@@ -51,7 +51,7 @@ const (
 	ReasonCompany
 	ReasonClose
 	ReasonRetry
-	reasons
+	Reasons
 )
 
 // String is the reason's name in statistics and traces.

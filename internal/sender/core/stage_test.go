@@ -1,4 +1,4 @@
-package sender
+package core
 
 import (
 	"context"
@@ -34,7 +34,7 @@ var errTestLost = errors.New("connection lost")
 // carries those out.
 type stage struct {
 	t          testing.TB
-	core       *core
+	core       *Core
 	now        time.Duration
 	pool       *bufferpool.Pool
 	acc        *accumulator.Accumulator
@@ -45,7 +45,7 @@ type stage struct {
 
 // stageTopic is a topic on both sides of the core's border.
 type stageTopic struct {
-	topic *topic
+	topic *Topic
 	acc   *accumulator.Topic
 }
 
@@ -70,9 +70,9 @@ func refusal(code int16, message string) error {
 // addTopic makes a topic with so many partitions known to the core.
 func (s *stage) addTopic(name string, partitions int, config TopicConfig, boarding *accumulator.Settings) *stageTopic {
 	sticky := partitioner.NewSticky(partitioner.StickyOptions{Seed: 1}, new(partitioner.View))
-	t := &stageTopic{topic: &topic{name: name, config: config}, acc: accumulator.NewTopic(name, boarding, sticky)}
+	t := &stageTopic{topic: &Topic{Name: name, Config: config}, acc: accumulator.NewTopic(name, boarding, sticky)}
 	s.acc.Update(t.acc, &partitioner.View{Partitions: int32(partitions)}, s.leaderless, func(added []*accumulator.Partition) {
-		s.core.addPartitions(t.topic, added)
+		s.core.AddPartitions(t.topic, added)
 	})
 	s.topics = append(s.topics, t)
 	return t
@@ -99,21 +99,21 @@ func (s *stage) news() {
 			b.Created = s.now // the test's clock, not the accumulator's
 			s.fresh(b)
 		}
-		s.core.news(s.now, p.Sender.(*lane), signals, fresh)
+		s.core.News(s.now, p.Sender.(*Lane), signals, fresh)
 	}
 }
 
 // next is when the core wants to be woken, never in the past.
 func (s *stage) next() (time.Duration, bool) {
-	next := s.core.next()
+	next := s.core.Next()
 	return max(next, s.now), next != 0
 }
 
-func (s *stage) closeBatch(p *accumulator.Partition, b *batch.Batch) { s.pool.Put(p.CloseBatch(b)) }
+func (s *stage) CloseBatch(p *accumulator.Partition, b *batch.Batch) { s.pool.Put(p.CloseBatch(b)) }
 
-func (s *stage) setReady(p *accumulator.Partition, sizeBytes int) bool { return p.SetReady(sizeBytes) }
+func (s *stage) SetReady(p *accumulator.Partition, sizeBytes int) bool { return p.SetReady(sizeBytes) }
 
-func (s *stage) release(b *batch.Batch) { s.acc.ReleaseBatch(b) }
+func (s *stage) Release(b *batch.Batch) { s.acc.ReleaseBatch(b) }
 
 // tell does what the producer does with an outcome nobody has a callback for: the batch is gone when it returns.
 func (s *stage) tell(b *batch.Batch, o batch.Outcome) {
@@ -126,18 +126,18 @@ func (s *stage) leak() error {
 	var found []error
 	complain := func(format string, args ...any) { found = append(found, fmt.Errorf(format, args...)) }
 	if b := s.core.open.oldest; b != nil {
-		complain("a batch of %d records has no outcome, in state %d of lane %s", b.Count(), b.Sender.State, laneName(laneOf(b)))
+		complain("a batch of %d records has no outcome, in state %d of lane %s", b.Count(), b.Sender.State, laneName(LaneOf(b)))
 	}
 	for _, t := range s.core.topics {
 		for _, l := range t.lanes {
-			if len(l.batches) != 0 || l.inFlight != 0 || l.queued.ready || l.queued.index >= 0 {
-				complain("lane %s: %d batches, %d in flight, queued %+v", laneName(l), len(l.batches), l.inFlight, l.queued)
+			if len(l.batches) != 0 || l.InFlight != 0 || l.queued.ready || l.queued.index >= 0 {
+				complain("lane %s: %d batches, %d in flight, queued %+v", laneName(l), len(l.batches), l.InFlight, l.queued)
 			}
 		}
 	}
-	for _, n := range s.core.nodes {
+	for _, n := range s.core.Nodes {
 		if n.unanswered != 0 || len(n.departures) != 0 || n.readyNow != 0 {
-			complain("node %d: %d unanswered, %d departing, %d ready", n.id, n.unanswered, len(n.departures), n.readyNow)
+			complain("node %d: %d unanswered, %d departing, %d ready", n.Id, n.unanswered, len(n.departures), n.readyNow)
 		}
 	}
 	if s.core.encoding != 0 {
@@ -149,4 +149,4 @@ func (s *stage) leak() error {
 	return errors.Join(found...)
 }
 
-func laneName(l *lane) string { return fmt.Sprintf("%s/%d", l.topic.name, l.part.Number) }
+func laneName(l *Lane) string { return fmt.Sprintf("%s/%d", l.Topic.Name, l.Part.Number) }

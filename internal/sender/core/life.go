@@ -1,4 +1,4 @@
-package sender
+package core
 
 import (
 	"fmt"
@@ -17,7 +17,7 @@ type flush struct {
 }
 
 // flush makes everything leave that is queued now, and closes done when all of it has its outcome.
-func (c *core) flush(now time.Duration, done chan<- struct{}) {
+func (c *Core) Flush(now time.Duration, done chan<- struct{}) {
 	c.now = now
 	c.flushes = append(c.flushes, flush{c.open.lastID, done})
 	c.hurryAll(ReasonFlush)
@@ -25,9 +25,9 @@ func (c *core) flush(now time.Duration, done chan<- struct{}) {
 }
 
 // hurryAll makes everything leave that is queued.
-func (c *core) hurryAll(why Reason) {
+func (c *Core) hurryAll(why Reason) {
 	for b := c.open.oldest; b != nil; b = b.Sender.Next {
-		l := laneOf(b)
+		l := LaneOf(b)
 		l.hurry(b.Sender.ID, why)
 		c.place(l)
 	}
@@ -35,7 +35,7 @@ func (c *core) hurryAll(why Reason) {
 }
 
 // endFlushes wakes the callers of Flush whose batches all have their outcome.
-func (c *core) endFlushes() {
+func (c *Core) endFlushes() {
 	if c.doomed > 0 {
 		return
 	}
@@ -53,11 +53,11 @@ func (c *core) endFlushes() {
 
 // pressure makes the oldest batches leave that can, because a caller is blocked for memory. It takes a few at a time, so
 // that a short pool does not cut every batch short.
-func (c *core) pressure(now time.Duration) {
+func (c *Core) Pressure(now time.Duration) {
 	c.now = now
 	hurried := 0
 	for b := c.open.oldest; b != nil && hurried < pressureBatches; b = b.Sender.Next {
-		l := laneOf(b)
+		l := LaneOf(b)
 		if b.Sender.State != batch.Waiting || l.leader == nil || l.leader.away() || l.queued.ready {
 			continue
 		}
@@ -69,14 +69,14 @@ func (c *core) pressure(now time.Duration) {
 }
 
 // close makes everything leave and go on leaving without lingering.
-func (c *core) close(now time.Duration) {
+func (c *Core) Close(now time.Duration) {
 	c.now, c.closing = now, true
 	c.hurryAll(ReasonClose)
 }
 
 // abort ends everything that is open: the producer closes and waits no longer. What is in flight ends as unknown; its
 // memory stays until the connection has let go of it.
-func (c *core) abort(now time.Duration, err error) {
+func (c *Core) Abort(now time.Duration, err error) {
 	c.now = now
 	for c.open.oldest != nil {
 		c.giveUp(c.open.oldest, err)
@@ -86,10 +86,10 @@ func (c *core) abort(now time.Duration, err error) {
 }
 
 // failWithoutID ends what waits for a producer id that the cluster refuses to give.
-func (c *core) failWithoutID(err error) {
+func (c *Core) failWithoutID(err error) {
 	idle := func(b *batch.Batch) bool {
-		l := laneOf(b)
-		return l.topic.config.Idempotent && (l.num == nil || l.awaitsID)
+		l := LaneOf(b)
+		return l.Topic.Config.Idempotent && (l.num == nil || l.awaitsID)
 	}
 	for b := c.open.first(idle); b != nil; b = c.open.first(idle) {
 		c.giveUp(b, err)
@@ -100,13 +100,13 @@ func (c *core) failWithoutID(err error) {
 
 // expire ends the batches whose delivery timeout ran out. One that ended may have another life by now, so the list is looked
 // at anew each time; as a rule the oldest batch is the next to expire.
-func (c *core) expire() {
+func (c *Core) expire() {
 	if c.open.earliest == 0 || c.open.earliest > c.now {
 		return
 	}
 	late := func(b *batch.Batch) bool { return b.Sender.Deadline <= c.now }
 	for b := c.open.first(late); b != nil; b = c.open.first(late) {
-		c.giveUp(b, timedOut(laneOf(b), b))
+		c.giveUp(b, timedOut(LaneOf(b), b))
 	}
 	c.failHalted()
 	c.open.findEarliest()
@@ -115,8 +115,8 @@ func (c *core) expire() {
 
 // giveUp ends a batch wherever it is. One on a request stays there as a ghost: its outcome is told, its memory and its
 // place in the lane remain until the request is done.
-func (c *core) giveUp(b *batch.Batch, err error) {
-	l := laneOf(b)
+func (c *Core) giveUp(b *batch.Batch, err error) {
+	l := LaneOf(b)
 	switch b.Sender.State {
 	case batch.Waiting:
 		c.failWaiting(l, b, err, "queue")
@@ -130,25 +130,25 @@ func (c *core) giveUp(b *batch.Batch, err error) {
 
 // doom ends a batch whose request is not sent yet. A worker may be at its records, which a callback may want to read: so its
 // outcome is told when the request drops it.
-func (c *core) doom(l *lane, b *batch.Batch, f *batch.Failure) {
+func (c *Core) doom(l *Lane, b *batch.Batch, f *batch.Failure) {
 	f.Attempts-- // this one does not come about
 	c.open.remove(b)
 	b.Sender.Told, b.Sender.Doom = true, f
 	c.doomed++
-	if c.config.HaltOnFailure {
+	if c.Config.HaltOnFailure {
 		c.halt(l, f)
 	}
 }
 
 // timedOut is the error of a batch whose delivery timeout ran out: with what kept it.
-func timedOut(l *lane, b *batch.Batch) error {
+func timedOut(l *Lane, b *batch.Batch) error {
 	switch {
 	case b.Sender.LastErr != nil:
 		return fmt.Errorf("%w; the last attempt ended with: %w", ErrDeliveryTimeout, b.Sender.LastErr)
 	case l.leader == nil:
 		return fmt.Errorf("%w; %w", ErrDeliveryTimeout, ErrNoLeader)
-	case l.leader.link != linkUp && l.leader.lastErr != nil:
-		return fmt.Errorf("%w; its broker cannot be reached: %w", ErrDeliveryTimeout, l.leader.lastErr)
+	case l.leader.link != linkUp && l.leader.LastErr != nil:
+		return fmt.Errorf("%w; its broker cannot be reached: %w", ErrDeliveryTimeout, l.leader.LastErr)
 	}
 	return ErrDeliveryTimeout
 }

@@ -1,4 +1,4 @@
-package sender
+package core
 
 import (
 	"slices"
@@ -10,18 +10,18 @@ import (
 )
 
 // lane is a partition as the sender sees it. The package doc says what its list of batches promises.
-type lane struct {
-	part  *accumulator.Partition
-	topic *topic
+type Lane struct {
+	Part  *accumulator.Partition
+	Topic *Topic
 	id    [16]byte               // of the topic that num belongs to
 	num   *idempotence.Numbering // nil until there is a producer id
 
 	// leader is nil while the partition has none; epoch is the leader's.
-	leader *node
+	leader *Node
 	epoch  int32
 
 	batches  []*batch.Batch // outcome open or still on a request, oldest first
-	inFlight int            // of batches: on a request, ghosts included
+	InFlight int            // of batches: on a request, ghosts included
 
 	// full is set when the boarding batch has the size that was asked for.
 	full bool
@@ -55,14 +55,14 @@ type queuePlace struct {
 }
 
 // next is the batch that leaves next, or nil if none may leave now. limit is the most batches in flight.
-func (l *lane) next(limit int) *batch.Batch {
-	if l.inFlight >= limit {
+func (l *Lane) next(limit int) *batch.Batch {
+	if l.InFlight >= limit {
 		return nil
 	}
 	ahead := 0 // on requests, in front of the first waiting one
 	for _, b := range l.batches {
 		if b.Sender.State == batch.Waiting {
-			if ahead < l.inFlight || (b.Sender.Attempts > 0 && l.inFlight > 0) {
+			if ahead < l.InFlight || (b.Sender.Attempts > 0 && l.InFlight > 0) {
 				return nil // younger ones are in flight, or a retry would not be alone: their answers come first
 			}
 			return b
@@ -73,12 +73,12 @@ func (l *lane) next(limit int) *batch.Batch {
 }
 
 // boarding reports whether b may still take records: it is the youngest and never left.
-func (l *lane) boarding(b *batch.Batch) bool {
+func (l *Lane) boarding(b *batch.Batch) bool {
 	return l.batches[len(l.batches)-1] == b && !b.Sender.Departed
 }
 
 // overtakes reports whether an older batch of the lane waits.
-func (l *lane) overtakes(b *batch.Batch) bool {
+func (l *Lane) overtakes(b *batch.Batch) bool {
 	for _, older := range l.batches {
 		if older == b || older.Sender.State == batch.Waiting {
 			return older != b
@@ -88,29 +88,32 @@ func (l *lane) overtakes(b *batch.Batch) bool {
 }
 
 // drop takes a batch off the list.
-func (l *lane) drop(b *batch.Batch) {
+func (l *Lane) drop(b *batch.Batch) {
 	if i := slices.Index(l.batches, b); i >= 0 {
 		l.batches = slices.Delete(l.batches, i, i+1)
 	}
 }
 
 // isHead reports whether b is the oldest batch of the lane.
-func (l *lane) isHead(b *batch.Batch) bool { return len(l.batches) > 0 && l.batches[0] == b }
+func (l *Lane) isHead(b *batch.Batch) bool { return len(l.batches) > 0 && l.batches[0] == b }
 
 // inDoubt reports whether the log may hold a waiting batch whose answer is lost. Only the oldest counts: what comes behind a
 // batch that is not in the log cannot be there, because a broker takes no sequence before the one in front of it.
-func (l *lane) inDoubt() bool {
+func (l *Lane) inDoubt() bool {
 	i := slices.IndexFunc(l.batches, func(b *batch.Batch) bool { return b.Sender.State == batch.Waiting })
 	return i >= 0 && l.batches[i].Sender.InDoubt
 }
 
 // readySize is the size at which the boarding batch is full while n batches are in flight: the busier the partition,
 // the larger its batches.
-func (l *lane) readySize(n int) int {
-	s := l.part.Settings
+func (l *Lane) readySize(n int) int {
+	s := l.Part.Settings
 	size := s.BatchBytes
 	for ; n > 0 && size < s.BatchBytesMax && !s.OneRecord; n-- {
 		size *= 4
 	}
 	return min(size, s.BatchBytesMax)
 }
+
+// laneOf is the lane of the partition that a batch belongs to.
+func LaneOf(b *batch.Batch) *Lane { return b.Owner.(*accumulator.Partition).Sender.(*Lane) }

@@ -1,4 +1,4 @@
-package sender
+package core
 
 import (
 	"bytes"
@@ -107,10 +107,10 @@ type script struct {
 	quiet      bool
 	names      map[*batch.Batch]string
 	batches    int
-	sent       map[int]*request // by number, until they are done
-	numbers    map[*request]int
+	sent       map[int]*Request // by number, until they are done
+	numbers    map[*Request]int
 	requests   int
-	compresses map[string]*request // by the name of the batch
+	compresses map[string]*Request // by the name of the batch
 	refusing   map[int32]bool      // nodes whose connection takes no request
 	ready      map[*accumulator.Partition]int
 	offsets    map[*accumulator.Partition]int64
@@ -119,15 +119,15 @@ type script struct {
 
 func newScript(t *testing.T) *script {
 	s := &script{
-		stage: newStage(t, 1<<20), names: make(map[*batch.Batch]string), sent: make(map[int]*request),
-		numbers: make(map[*request]int), compresses: make(map[string]*request), refusing: make(map[int32]bool),
+		stage: newStage(t, 1<<20), names: make(map[*batch.Batch]string), sent: make(map[int]*Request),
+		numbers: make(map[*Request]int), compresses: make(map[string]*Request), refusing: make(map[int32]bool),
 		ready: make(map[*accumulator.Partition]int), offsets: make(map[*accumulator.Partition]int64),
 	}
 	s.fresh = func(b *batch.Batch) {
 		s.batches++
 		s.names[b] = fmt.Sprintf("b%d", s.batches)
 	}
-	s.core = newCore(Config{
+	s.core = NewCore(Config{
 		InFlightMax: 5, RequestBytesMax: 1 << 20, Retries: -1, Encoders: 2, Refusal: refusal,
 		RetryBackoff: Backoff{100 * time.Millisecond, time.Second}, Reconnect: Backoff{50 * time.Millisecond, time.Second},
 	}, s)
@@ -220,7 +220,7 @@ func (s *script) print(format string, args ...any) {
 
 // configure sets what the core decides by: inflight, request (bytes), retries, encoders, halt.
 func (s *script) configure(c *command) {
-	config := &s.core.config
+	config := &s.core.Config
 	config.InFlightMax = c.number("inflight", config.InFlightMax)
 	config.RequestBytesMax = c.number("request", config.RequestBytesMax)
 	config.Retries = c.number("retries", config.Retries)
@@ -240,8 +240,8 @@ func (s *script) topic(c *command) {
 	if c.has("bare") {
 		return
 	}
-	s.core.producerID(s.now, idempotence.ProducerID{ID: 7}, nil)
-	s.core.brokers(s.now, []Broker{s.broker(1, "one:9092"), s.broker(2, "two:9092")})
+	s.core.ProducerID(s.now, idempotence.ProducerID{ID: 7}, nil)
+	s.core.Brokers(s.now, []Broker{s.broker(1, "one:9092"), s.broker(2, "two:9092")})
 	for i := range t.acc.Partitions() {
 		s.run(fmt.Sprintf("leader %s/%d", c.words[0], i))
 	}
@@ -251,7 +251,7 @@ func (s *script) topic(c *command) {
 func (s *script) partition(name string) *accumulator.Partition {
 	topic, number, _ := strings.Cut(name, "/")
 	for _, t := range s.topics {
-		if n, err := strconv.Atoi(number); err == nil && t.topic.name == topic {
+		if n, err := strconv.Atoi(number); err == nil && t.topic.Name == topic {
 			return t.acc.Partitions()[n]
 		}
 	}
@@ -260,7 +260,7 @@ func (s *script) partition(name string) *accumulator.Partition {
 }
 
 // node finds the broker of n=.
-func (s *script) node(c *command) *node {
+func (s *script) node(c *command) *Node {
 	n := s.core.node(int32(c.number("n", 1)))
 	if n == nil {
 		s.t.Fatalf("%s: no such broker", c.line)
@@ -271,15 +271,15 @@ func (s *script) node(c *command) *node {
 // id gives the core a producer id and epoch, or refuses it.
 func (s *script) id(c *command) {
 	if c.has("refused") {
-		s.core.producerID(s.now, idempotence.ProducerID{}, errors.New("no id for you"))
+		s.core.ProducerID(s.now, idempotence.ProducerID{}, errors.New("no id for you"))
 		return
 	}
-	s.core.producerID(s.now, idempotence.ProducerID{ID: int64(c.number("id", 7)), Epoch: int16(c.number("epoch", 0))}, nil)
+	s.core.ProducerID(s.now, idempotence.ProducerID{ID: int64(c.number("id", 7)), Epoch: int16(c.number("epoch", 0))}, nil)
 }
 
 // broker names a broker's address: n, address.
 func (s *script) brokerAt(c *command) {
-	s.core.brokers(s.now, []Broker{s.broker(int32(c.number("n", 1)), c.text("address", "one:9092"))})
+	s.core.Brokers(s.now, []Broker{s.broker(int32(c.number("n", 1)), c.text("address", "one:9092"))})
 }
 
 // leader names a partition's leader: n (-1 for none), epoch, life (of the topic, which gets another id with each).
@@ -287,7 +287,7 @@ func (s *script) leader(c *command) {
 	p := s.partition(c.words[0])
 	id := [16]byte{byte(c.number("life", 1))}
 	copy(id[1:], p.Topic.Name)
-	s.core.led(s.now, []Leader{{Partition: p, Leader: int32(c.number("n", 1)), Epoch: int32(c.number("epoch", 1)), TopicID: id}})
+	s.core.Led(s.now, []Leader{{Partition: p, Leader: int32(c.number("n", 1)), Epoch: int32(c.number("epoch", 1)), TopicID: id}})
 }
 
 // warm has the first batch of each partition acknowledged, and writes nothing of it.
@@ -296,8 +296,8 @@ func (s *script) warm(c *command) {
 	batches, requests := s.batches, s.requests
 	for _, name := range c.words {
 		s.run("append " + name + " waiter")
-		if n := s.partition(name).Sender.(*lane).leader; n.link != linkUp {
-			s.run(fmt.Sprintf("connected n=%d", n.id))
+		if n := s.partition(name).Sender.(*Lane).leader; n.link != linkUp {
+			s.run(fmt.Sprintf("connected n=%d", n.Id))
 		}
 		for name := range s.compresses {
 			s.run("encoded " + name)
@@ -308,22 +308,22 @@ func (s *script) warm(c *command) {
 }
 
 // connected, connectfailed and disconnected (peaceful) tell of the connection to n.
-func (s *script) connected(c *command) { s.core.connected(s.now, s.node(c), nil) }
+func (s *script) connected(c *command) { s.core.Connected(s.now, s.node(c), nil) }
 
 func (s *script) connectFailed(c *command) {
 	n := s.node(c)
-	n.lastErr = errTestLost
-	s.core.connectFailed(s.now, n)
+	n.LastErr = errTestLost
+	s.core.ConnectFailed(s.now, n)
 }
 
 func (s *script) disconnected(c *command) {
 	n := s.node(c)
-	s.refusing[n.id] = false
-	s.core.disconnected(s.now, n, c.has("peaceful"))
+	s.refusing[n.Id] = false
+	s.core.Disconnected(s.now, n, c.has("peaceful"))
 }
 
 // refusing makes the connection to n take no more requests: it has begun to close.
-func (s *script) refuses(c *command) { s.refusing[s.node(c).id] = true }
+func (s *script) refuses(c *command) { s.refusing[s.node(c).Id] = true }
 
 // append appends records of size bytes to a partition: the last one waits for its outcome with "waiter".
 func (s *script) append(c *command) {
@@ -353,7 +353,7 @@ func (s *script) tick(c *command) {
 			return
 		}
 		s.now = next
-		s.core.tick(s.now)
+		s.core.Tick(s.now)
 	}
 	s.t.Fatalf("%s: the core does not come to rest", c.line)
 }
@@ -362,8 +362,8 @@ func (s *script) tick(c *command) {
 // in the answer; code, offset, leader, epoch, throttle and records (index:message,…) go for all.
 func (s *script) answer(c *command) {
 	r := s.take(c)
-	for i, p := range r.batches {
-		code := c.text(laneName(p.lane), c.text("code", "0"))
+	for i, p := range r.Batches {
+		code := c.text(laneName(p.Lane), c.text("code", "0"))
 		if code == "none" {
 			continue
 		}
@@ -371,10 +371,10 @@ func (s *script) answer(c *command) {
 		if err != nil {
 			s.t.Fatalf("%s: %v", c.line, err)
 		}
-		a := answer{answered: true, code: int16(n), offset: -1, logAppendTime: -1, leader: int32(c.number("leader", -1)), epoch: int32(c.number("epoch", -1))}
+		a := Answer{answered: true, code: int16(n), offset: -1, logAppendTime: -1, Leader: int32(c.number("leader", -1)), Epoch: int32(c.number("epoch", -1))}
 		if n == codeNone {
-			a.offset = s.offsets[p.lane.part]
-			s.offsets[p.lane.part] += int64(p.batch.Count())
+			a.offset = s.offsets[p.Lane.Part]
+			s.offsets[p.Lane.Part] += int64(p.Batch.Count())
 		}
 		for _, text := range strings.Split(c.text("records", ""), ",") {
 			if index, message, ok := strings.Cut(text, ":"); ok {
@@ -384,16 +384,16 @@ func (s *script) answer(c *command) {
 		}
 		r.answers[i] = a
 	}
-	s.core.done(s.now, r, c.duration("throttle", 0), true, nil)
+	s.core.Done(s.now, r, c.duration("throttle", 0), true, nil)
 }
 
 // lost ends the request r without an answer; "unwritten" if the broker cannot have seen any of it.
 func (s *script) lost(c *command) {
-	s.core.done(s.now, s.take(c), 0, !c.has("unwritten"), errTestLost)
+	s.core.Done(s.now, s.take(c), 0, !c.has("unwritten"), errTestLost)
 }
 
 // take is the request of r=, which is done now.
-func (s *script) take(c *command) *request {
+func (s *script) take(c *command) *Request {
 	n := c.number("r", 0)
 	r := s.sent[n]
 	if r == nil {
@@ -413,38 +413,38 @@ func (s *script) encodedBatch(c *command) {
 	}
 	delete(s.compresses, name)
 	compressor, _ := compress.New(compress.Snappy, compress.Level{})
-	for _, p := range r.batches {
-		if s.names[p.batch] == name {
-			spare, _, _ := p.batch.Compress(compressor, nil)
+	for _, p := range r.Batches {
+		if s.names[p.Batch] == name {
+			spare, _, _ := p.Batch.Compress(compressor, nil)
 			s.pool.Put(spare)
 		}
 	}
-	s.core.encoded(s.now, r)
+	s.core.Encoded(s.now, r)
 }
 
 // flush, pressure, hurry (of a partition), close and abort are what callers do.
 func (s *script) flush(*command) {
 	done := make(chan struct{})
 	s.flushes = append(s.flushes, done)
-	s.core.flush(s.now, done)
+	s.core.Flush(s.now, done)
 }
 
-func (s *script) pressure(*command) { s.core.pressure(s.now) }
+func (s *script) pressure(*command) { s.core.Pressure(s.now) }
 
 func (s *script) hurry(c *command) {
 	s.partition(c.words[0]).Hurry()
 	s.news()
 }
 
-func (s *script) close(*command) { s.core.close(s.now) }
+func (s *script) close(*command) { s.core.Close(s.now) }
 
-func (s *script) abort(*command) { s.core.abort(s.now, errors.New("producer closed")) }
+func (s *script) abort(*command) { s.core.Abort(s.now, errors.New("producer closed")) }
 
 // state writes down what the core has in hand.
 func (s *script) state(*command) {
 	links := []string{"down", "connecting", "up", "closing"}
-	for _, n := range s.core.nodes {
-		s.print("node %d %s unanswered=%d departing=%d ready=%d lingering=%d", n.id, links[n.link], n.unanswered, len(n.departures), n.readyNow, len(n.lingering))
+	for _, n := range s.core.Nodes {
+		s.print("node %d %s unanswered=%d departing=%d ready=%d lingering=%d", n.Id, links[n.link], n.unanswered, len(n.departures), n.readyNow, len(n.lingering))
 	}
 	for _, t := range s.core.topics {
 		for _, l := range t.lanes {
@@ -453,7 +453,7 @@ func (s *script) state(*command) {
 				states := []string{"building", "waiting", "departing", "in flight", "resolved"}
 				names = append(names, s.name(b)+" "+states[b.Sender.State])
 			}
-			s.print("lane %s [%s] in flight %d, full at %d", laneName(l), strings.Join(names, ", "), l.inFlight, s.ready[l.part])
+			s.print("lane %s [%s] in flight %d, full at %d", laneName(l), strings.Join(names, ", "), l.InFlight, s.ready[l.Part])
 		}
 	}
 	if next, ok := s.next(); ok {

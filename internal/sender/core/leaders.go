@@ -1,20 +1,40 @@
-package sender
+package core
 
 import (
+	"errors"
 	"time"
 
 	"github.com/omnibus-kafka/omnibus/internal/accumulator"
 	"github.com/omnibus-kafka/omnibus/internal/batch"
 	"github.com/omnibus-kafka/omnibus/internal/broker"
+	"github.com/omnibus-kafka/omnibus/internal/bufferpool"
 )
 
+// Leader is what metadata says of one partition.
+type Leader struct {
+	Partition *accumulator.Partition
+	Leader    int32 // -1 for none
+	Epoch     int32
+	TopicID   [16]byte
+}
+
+// Broker is what metadata says of a broker.
+type Broker struct {
+	ID      int32
+	Address string
+	Account *bufferpool.Account
+}
+
+// errMoved closes a connection to an address that is no longer the broker's.
+var ErrMoved = errors.New("the broker has another address now")
+
 // addPartitions makes partitions of a topic known.
-func (c *core) addPartitions(t *topic, partitions []*accumulator.Partition) {
+func (c *Core) AddPartitions(t *Topic, partitions []*accumulator.Partition) {
 	if len(t.lanes) == 0 {
 		c.topics = append(c.topics, t)
 	}
 	for _, p := range partitions {
-		l := &lane{part: p, topic: t, epoch: -1}
+		l := &Lane{Part: p, Topic: t, epoch: -1}
 		l.queued.index = -1
 		p.Sender = l
 		t.lanes = append(t.lanes, l)
@@ -22,7 +42,7 @@ func (c *core) addPartitions(t *topic, partitions []*accumulator.Partition) {
 }
 
 // led tells new leaders.
-func (c *core) led(now time.Duration, news []Leader) {
+func (c *Core) Led(now time.Duration, news []Leader) {
 	c.now = now
 	for i := range news {
 		c.lead(&news[i])
@@ -31,8 +51,8 @@ func (c *core) led(now time.Duration, news []Leader) {
 }
 
 // lead gives a lane its leader.
-func (c *core) lead(news *Leader) {
-	l := news.Partition.Sender.(*lane)
+func (c *Core) lead(news *Leader) {
+	l := news.Partition.Sender.(*Lane)
 	leader := c.node(news.Leader)
 	c.identify(l, news.TopicID)
 	if leader == l.leader && news.Epoch == l.epoch {
@@ -49,11 +69,11 @@ func (c *core) lead(news *Leader) {
 	}
 	switch {
 	case leader == nil:
-		l.part.Troubled(ErrNoLeader)
+		l.Part.Troubled(ErrNoLeader)
 	case leader != l.leader:
-		l.part.SetLeader(leader.leader)
+		l.Part.SetLeader(leader.leader)
 		if l.leader == nil {
-			l.part.Troubled(nil)
+			l.Part.Troubled(nil)
 		}
 	}
 	l.leader, l.epoch = leader, news.Epoch
@@ -62,13 +82,13 @@ func (c *core) lead(news *Leader) {
 
 // identify notes the topic's id. A topic made anew under the same name is another one: its partitions have numbers of
 // their own, and what may have reached the old one is certainly not in the new one.
-func (c *core) identify(l *lane, id [16]byte) {
+func (c *Core) identify(l *Lane, id [16]byte) {
 	known := l.id
-	l.topic.id, l.id = id, id
+	l.Topic.Id, l.id = id, id
 	if known == id || known == [16]byte{} || l.num == nil {
 		return // where brokers only just learned to tell ids, the table moves the numbers over
 	}
-	l.num = c.table.Ensure(id, l.topic.name, l.part.Number, c.id)
+	l.num = c.table.Ensure(id, l.Topic.Name, l.Part.Number, c.id)
 	l.gap = true
 	for _, b := range l.batches {
 		if b.Sender.State == batch.Waiting {
@@ -78,9 +98,9 @@ func (c *core) identify(l *lane, id [16]byte) {
 }
 
 // node returns the node with the id, or nil.
-func (c *core) node(id int32) *node {
-	for _, n := range c.nodes {
-		if n.id == id {
+func (c *Core) node(id int32) *Node {
+	for _, n := range c.Nodes {
+		if n.Id == id {
 			return n
 		}
 	}
@@ -88,55 +108,55 @@ func (c *core) node(id int32) *node {
 }
 
 // brokers tells which brokers the cluster has now. One that is gone keeps its node while lanes or requests refer to it.
-func (c *core) brokers(now time.Duration, news []Broker) {
+func (c *Core) Brokers(now time.Duration, news []Broker) {
 	c.now = now
 	for _, b := range news {
 		n := c.node(b.ID)
 		if n == nil {
-			n = &node{id: b.ID}
-			n.leader = &accumulator.Leader{Account: b.Account, Away: n.reach.away, Slow: n.reach.slow}
-			c.nodes = append(c.nodes, n)
+			n = &Node{Id: b.ID}
+			n.leader = &accumulator.Leader{Account: b.Account, Away: n.Reach.away, Slow: n.Reach.slow}
+			c.Nodes = append(c.Nodes, n)
 		}
-		if n.address != b.Address {
-			n.address = b.Address
+		if n.Address != b.Address {
+			n.Address = b.Address
 			if n.link != linkDown {
-				c.do.disconnect(n, errMoved)
+				c.do.Disconnect(n, ErrMoved)
 			}
 			if n.link == linkUp {
 				n.link = linkClosing
 			}
-			n.retryAt, n.failures = 0, 0
+			n.retryAt, n.Failures = 0, 0
 		}
 	}
 }
 
 // connected tells that the node's connection is there.
-func (c *core) connected(now time.Duration, n *node, conn *broker.Conn) {
+func (c *Core) Connected(now time.Duration, n *Node, conn *broker.Conn) {
 	c.now = now
-	n.link, n.failures, n.conn = linkUp, 0, conn
+	n.link, n.Failures, n.Conn = linkUp, 0, conn
 	n.leader.Stall(0)
 	c.pump(n)
 }
 
 // connectFailed tells that the node could not be reached.
-func (c *core) connectFailed(now time.Duration, n *node) {
+func (c *Core) ConnectFailed(now time.Duration, n *Node) {
 	c.now = now
 	c.down(n)
 	for _, r := range n.ready {
 		if r.valid() {
-			c.do.refresh(r.lane.topic.name) // perhaps the partition is led elsewhere by now
+			c.do.Refresh(r.lane.Topic.Name) // perhaps the partition is led elsewhere by now
 			break
 		}
 	}
 }
 
 // disconnected tells that the node's connection ended; done came for each of its requests.
-func (c *core) disconnected(now time.Duration, n *node, peaceful bool) {
+func (c *Core) Disconnected(now time.Duration, n *Node, peaceful bool) {
 	c.now = now
-	n.conn = nil
+	n.Conn = nil
 	c.down(n)
 	if peaceful {
-		n.failures, n.retryAt = 0, now
+		n.Failures, n.retryAt = 0, now
 		n.leader.Stall(0)
 	}
 	c.sendEncoded(n) // takes back what was about to be sent
@@ -144,11 +164,11 @@ func (c *core) disconnected(now time.Duration, n *node, peaceful bool) {
 }
 
 // down notes that the node has no connection.
-func (c *core) down(n *node) {
-	if n.link != linkConnecting || n.failures == 0 {
+func (c *Core) down(n *Node) {
+	if n.link != linkConnecting || n.Failures == 0 {
 		n.leader.Stall(c.now)
 	}
 	n.link = linkDown
-	n.failures++
-	n.retryAt = c.now + c.backoff(c.config.Reconnect, n.failures)
+	n.Failures++
+	n.retryAt = c.now + c.backoff(c.Config.Reconnect, n.Failures)
 }

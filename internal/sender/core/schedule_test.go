@@ -1,4 +1,4 @@
-package sender
+package core
 
 import (
 	"container/heap"
@@ -77,7 +77,7 @@ type sentRecord struct {
 
 // modelNode is a broker and the connection to it.
 type modelNode struct {
-	node        *node
+	node        *Node
 	link        int  // counts the connections
 	up, closing bool // closing: the connection refuses, but the core does not know
 	busyUntil   time.Duration
@@ -88,9 +88,9 @@ type modelNode struct {
 
 // flight is a request on its way.
 type flight struct {
-	request *request
+	request *Request
 	served  bool
-	answers []answer // the broker's, by batch
+	answers []Answer // the broker's, by batch
 }
 
 // event is something that will happen.
@@ -197,7 +197,7 @@ func newSchedule(t testing.TB, seed uint64) *schedule {
 		retries = s.random.IntN(3)
 	}
 	backoff := Backoff{First: 10 * time.Millisecond, Max: 150 * time.Millisecond}
-	s.core = newCore(Config{
+	s.core = NewCore(Config{
 		InFlightMax: pick(1, 2, 5, 5), RequestBytesMax: pick(2000, 6000), Retries: retries, RetryBackoff: backoff, Reconnect: backoff,
 		HaltOnFailure: s.character.halt, Encoders: pick(1, 2, 4), Refusal: refusal, Seed: seed,
 	}, s)
@@ -228,8 +228,8 @@ func (s *schedule) addTopics() {
 	for id := range brokers {
 		brokers[id] = s.broker(int32(id), fmt.Sprintf("broker%d:9092", id))
 	}
-	s.core.brokers(s.now, brokers)
-	for _, n := range s.core.nodes {
+	s.core.Brokers(s.now, brokers)
+	for _, n := range s.core.Nodes {
 		s.nodes = append(s.nodes, &modelNode{node: n})
 	}
 }
@@ -249,7 +249,7 @@ func (s *schedule) plan() {
 	}
 	s.after(faultsEnd, s.mend)
 	if s.chance(30) {
-		s.after(s.within(faultsEnd), func() { s.core.close(s.now) })
+		s.after(s.within(faultsEnd), func() { s.core.Close(s.now) })
 	}
 }
 
@@ -260,7 +260,7 @@ func (s *schedule) play() {
 		switch {
 		case timed && (len(s.events) == 0 || next <= s.events[0].at):
 			s.now = next
-			s.core.tick(s.now)
+			s.core.Tick(s.now)
 		case len(s.events) > 0:
 			e := heap.Pop(&s.events).(event)
 			s.now = e.at
@@ -291,7 +291,7 @@ func (s *schedule) produce() {
 	binary.BigEndian.PutUint32(value, uint32(id))
 	place, err := s.board(s.topics[topic].acc.Partitions()[number], value, s.chance(10))
 	if errors.Is(err, accumulator.ErrFull) {
-		s.core.pressure(s.now)
+		s.core.Pressure(s.now)
 		return
 	}
 	if err == nil {
@@ -317,7 +317,7 @@ func (s *schedule) lead() {
 		}
 	}
 	s.trace("led %+v", s.leaders())
-	s.core.led(s.now, news)
+	s.core.Led(s.now, news)
 }
 
 // leaders lists the partitions' leaders.
@@ -361,12 +361,12 @@ func (s *schedule) fault() {
 		done := make(chan struct{})
 		s.flushes = append(s.flushes, done)
 		s.news()
-		s.core.flush(s.now, done)
+		s.core.Flush(s.now, done)
 	}
 	if c.abort > 0 && s.chance(c.abort) {
 		s.aborted = true
 		s.news()
-		s.core.abort(s.now, errors.New("aborted"))
+		s.core.Abort(s.now, errors.New("aborted"))
 	}
 }
 
@@ -386,24 +386,24 @@ func (s *schedule) mend() {
 }
 
 // connect is an effect.
-func (s *schedule) connect(n *node) {
-	m := s.nodes[n.id]
+func (s *schedule) Connect(n *Node) {
+	m := s.nodes[n.Id]
 	if m.up || m.closing {
 		s.broke("connect to a node that is connected")
 	}
 	s.after(s.within(20*time.Millisecond), func() {
 		if s.faulty() && s.chance(s.character.connectFails) {
-			s.core.connectFailed(s.now, n)
+			s.core.ConnectFailed(s.now, n)
 			return
 		}
 		m.up, m.busyUntil, m.answerUntil = true, s.now, s.now
 		m.link++
-		s.core.connected(s.now, n, nil)
+		s.core.Connected(s.now, n, nil)
 	})
 }
 
 // disconnect is an effect.
-func (s *schedule) disconnect(n *node, _ error) { s.disconnectSoon(s.nodes[n.id]) }
+func (s *schedule) Disconnect(n *Node, _ error) { s.disconnectSoon(s.nodes[n.Id]) }
 
 // disconnectSoon ends a connection: requests are refused at once, and the core hears of it a little later.
 func (s *schedule) disconnectSoon(m *modelNode) {
@@ -417,7 +417,7 @@ func (s *schedule) disconnectSoon(m *modelNode) {
 	}
 	s.after(wait, func() {
 		m.link++
-		s.trace("node %d: disconnected", m.node.id)
+		s.trace("node %d: disconnected", m.node.Id)
 		lost := m.outstanding
 		m.outstanding = nil
 		for _, f := range lost {
@@ -425,16 +425,16 @@ func (s *schedule) disconnectSoon(m *modelNode) {
 			if written && !f.served && f.request.acks != 0 && s.chance(s.character.zombies) {
 				s.haunt(f.request)
 			}
-			s.core.done(s.now, f.request, 0, written, errTestLost)
+			s.core.Done(s.now, f.request, 0, written, errTestLost)
 		}
 		m.up, m.closing = false, false
-		s.core.disconnected(s.now, m.node, s.chance(50))
+		s.core.Disconnected(s.now, m.node, s.chance(50))
 	})
 }
 
 // haunt lets a broker find a lost request much later than its connection ended.
-func (s *schedule) haunt(r *request) {
-	batches, node := s.read(r), r.node.id
+func (s *schedule) haunt(r *Request) {
+	batches, node := s.read(r), r.Node.Id
 	s.after(s.within(2*time.Second), func() {
 		for i := range batches {
 			b := &batches[i]
@@ -450,7 +450,7 @@ func (s *schedule) haunt(r *request) {
 }
 
 // read reads a request as a broker does.
-func (s *schedule) read(r *request) []producedBatch {
+func (s *schedule) read(r *Request) []producedBatch {
 	var batches []producedBatch
 	for i := range r.Wire.Topics {
 		topic := int(r.Wire.Topics[i].Name[len("topic")] - '0')
@@ -480,8 +480,8 @@ func (s *schedule) appendTo(b *producedBatch) (int16, int64) {
 }
 
 // send is an effect.
-func (s *schedule) send(n *node, r *request) bool {
-	m := s.nodes[n.id]
+func (s *schedule) Send(n *Node, r *Request) bool {
+	m := s.nodes[n.Id]
 	if m.closing {
 		return false
 	}
@@ -489,18 +489,18 @@ func (s *schedule) send(n *node, r *request) bool {
 		s.broke("a request was sent without a connection")
 		return false
 	}
-	for _, p := range r.batches {
-		p.batch.Seal()
-		for _, b := range p.lane.batches[:slices.Index(p.lane.batches, p.batch)] {
+	for _, p := range r.Batches {
+		p.Batch.Seal()
+		for _, b := range p.Lane.batches[:slices.Index(p.Lane.batches, p.Batch)] {
 			if b.Sender.State == batch.Waiting {
-				s.broke("lane %s: a batch overtakes one that waits", laneName(p.lane))
+				s.broke("lane %s: a batch overtakes one that waits", laneName(p.Lane))
 			}
 		}
 	}
-	r.layOut(1000)
-	f := &flight{request: r, answers: make([]answer, len(r.batches))}
+	r.LayOut(1000)
+	f := &flight{request: r, answers: make([]Answer, len(r.Batches))}
 	m.outstanding = append(m.outstanding, f)
-	if len(m.outstanding) > s.core.config.InFlightMax {
+	if len(m.outstanding) > s.core.Config.InFlightMax {
 		s.broke("%d requests in flight", len(m.outstanding))
 	}
 	link := m.link
@@ -534,7 +534,7 @@ func (s *schedule) serveAt(m *modelNode, f *flight, link int, at time.Duration) 
 				if s.faulty() && s.chance(s.character.refuse) {
 					throttle = s.within(50 * time.Millisecond)
 				}
-				s.core.done(s.now, f.request, throttle, true, nil)
+				s.core.Done(s.now, f.request, throttle, true, nil)
 			}
 		})
 	})
@@ -544,23 +544,23 @@ func (s *schedule) serveAt(m *modelNode, f *flight, link int, at time.Duration) 
 func (s *schedule) serve(f *flight) {
 	f.served = true
 	for i, b := range s.read(f.request) {
-		f.answers[i] = s.answer(&b, f.request.node.id)
-		s.trace("node %d: topic%d/%d e%d s%d %d: code %d", f.request.node.id, b.topic, b.partition, b.header.ProducerEpoch,
+		f.answers[i] = s.answer(&b, f.request.Node.Id)
+		s.trace("node %d: topic%d/%d e%d s%d %d: code %d", f.request.Node.Id, b.topic, b.partition, b.header.ProducerEpoch,
 			b.header.BaseSequence, b.records, f.answers[i].code)
 		if s.faulty() && s.chance(s.character.refuse/5) {
-			f.answers[i] = answer{} // left out
+			f.answers[i] = Answer{} // left out
 		}
 	}
 }
 
 // answer is what a broker says about a batch.
-func (s *schedule) answer(b *producedBatch, node int32) answer {
+func (s *schedule) answer(b *producedBatch, node int32) Answer {
 	p := s.partitionOf(b)
-	a := answer{answered: true, offset: -1, logAppendTime: -1, leader: -1, epoch: -1}
+	a := Answer{answered: true, offset: -1, logAppendTime: -1, Leader: -1, Epoch: -1}
 	if p.leader != node {
 		a.code = codeNotLeader
 		if s.chance(50) && p.leader >= 0 {
-			a.leader, a.epoch = p.leader, p.epoch
+			a.Leader, a.Epoch = p.leader, p.epoch
 		}
 		return a
 	}
@@ -577,7 +577,7 @@ func (s *schedule) answer(b *producedBatch, node int32) answer {
 }
 
 // refuse decides whether the broker refuses a batch before it looks at its numbers.
-func (s *schedule) refuse(b *producedBatch, a *answer) int16 {
+func (s *schedule) refuse(b *producedBatch, a *Answer) int16 {
 	if limit := 1500 * s.character.limit; limit > 0 && b.bytes > limit {
 		return codeMessageTooLarge
 	}
@@ -600,7 +600,7 @@ func (s *schedule) refuse(b *producedBatch, a *answer) int16 {
 }
 
 // encode is an effect.
-func (s *schedule) encode(r *request, b *batch.Batch) {
+func (s *schedule) Encode(r *Request, b *batch.Batch) {
 	s.compressing[b] = true
 	s.after(s.within(workMax), func() {
 		delete(s.compressing, b)
@@ -610,12 +610,12 @@ func (s *schedule) encode(r *request, b *batch.Batch) {
 		}
 		s.pool.Put(spare)
 		b.Seal()
-		s.core.encoded(s.now, r)
+		s.core.Encoded(s.now, r)
 	})
 }
 
 // resolve is an effect.
-func (s *schedule) resolve(l *lane, b *batch.Batch, o batch.Outcome) {
+func (s *schedule) Resolve(l *Lane, b *batch.Batch, o batch.Outcome) {
 	s.trace("%s: %s resolved: %+v %+v", laneName(l), s.idsOf(b), o, o.Failure)
 	if age := s.now - b.Created; age > s.character.deliveryTimeout+workMax {
 		s.broke("told after %v, the delivery timeout is %v", age, s.character.deliveryTimeout)
@@ -638,16 +638,16 @@ func (s *schedule) resolve(l *lane, b *batch.Batch, o batch.Outcome) {
 }
 
 // refresh is an effect.
-func (s *schedule) refresh(string) { s.after(s.within(50*time.Millisecond), s.lead) }
+func (s *schedule) Refresh(string) { s.after(s.within(50*time.Millisecond), s.lead) }
 
 // hint is an effect.
-func (s *schedule) hint(*request, passenger, *answer) { s.after(s.within(5*time.Millisecond), s.lead) }
+func (s *schedule) Hint(*Request, Passenger, *Answer) { s.after(s.within(5*time.Millisecond), s.lead) }
 
 // fetchID is an effect.
-func (s *schedule) fetchID() {
+func (s *schedule) FetchID() {
 	s.after(s.within(100*time.Millisecond), func() {
 		if s.faulty() && s.chance(s.character.idFails) {
-			s.core.producerID(s.now, idempotence.ProducerID{}, errors.New("refused"))
+			s.core.ProducerID(s.now, idempotence.ProducerID{}, errors.New("refused"))
 			return
 		}
 		s.producerID++
@@ -655,20 +655,20 @@ func (s *schedule) fetchID() {
 		if s.chance(30) {
 			id.Epoch = 32767 - int16(s.random.IntN(3))
 		}
-		s.core.producerID(s.now, id, nil)
+		s.core.ProducerID(s.now, id, nil)
 	})
 }
 
-func (s *schedule) departed(l *lane, b *batch.Batch, why Reason) {
+func (s *schedule) Departed(l *Lane, b *batch.Batch, why Reason) {
 	s.trace("%s: %s leaves (%v), attempt %d", laneName(l), s.idsOf(b), why, b.Sender.Attempts+1)
 }
 
-func (s *schedule) retried(l *lane, b *batch.Batch, err error) {
+func (s *schedule) Retried(l *Lane, b *batch.Batch, err error) {
 	s.trace("%s: %s goes again: %v", laneName(l), s.idsOf(b), err)
 }
 
-func (s *schedule) answered(r *request, _ time.Duration, err error) {
-	s.trace("node %d: answered, error %v", r.node.id, err)
+func (s *schedule) Answered(r *Request, _ time.Duration, err error) {
+	s.trace("node %d: answered, error %v", r.Node.Id, err)
 }
 
 // idsOf lists the records of a batch.
@@ -701,7 +701,7 @@ func (s *schedule) judge() error {
 			last := -1
 			for offset, id := range p.log {
 				offsets[id] = append(offsets[id], offset)
-				if id < last && s.topics[topic].topic.config.Idempotent {
+				if id < last && s.topics[topic].topic.Config.Idempotent {
 					complain("topic%d/%d: record %d stands behind %d", topic, number, id, last)
 				}
 				last = id
@@ -728,7 +728,7 @@ func (s *schedule) judge() error {
 func (s *schedule) clean() bool {
 	c := &s.character
 	lossless := c.drop == 0 && c.hang == 0 && c.move == 0 && c.loseAnswer == 0 && c.connectFails == 0
-	return c.deliveryTimeout > settledMax && s.core.config.Retries < 0 && !s.aborted && !c.halt && c.refuse == 0 && c.idFails == 0 &&
+	return c.deliveryTimeout > settledMax && s.core.Config.Retries < 0 && !s.aborted && !c.halt && c.refuse == 0 && c.idFails == 0 &&
 		(lossless || (c.poison == 0 && c.limit == 0))
 }
 
@@ -741,7 +741,7 @@ func (s *schedule) poisoned(id int) bool {
 // missing there.
 func (s *schedule) judgeRecord(id int, offsets []int, halted map[*modelPartition]int) error {
 	r := &s.records[id]
-	config := s.topics[r.topic].topic.config
+	config := s.topics[r.topic].topic.Config
 	p := s.partitions[r.topic][r.partition]
 	if !r.result.Done(r.seat) || s.told[id] != 1 {
 		return fmt.Errorf("told %d times", s.told[id])

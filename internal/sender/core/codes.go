@@ -1,4 +1,4 @@
-package sender
+package core
 
 // The error codes that the sender must tell apart; the broker's names stand beside them. Java's exception classes for
 // all of them are listed in org.apache.kafka.common.protocol.Errors.

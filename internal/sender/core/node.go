@@ -1,4 +1,4 @@
-package sender
+package core
 
 import (
 	"container/heap"
@@ -19,20 +19,20 @@ const (
 )
 
 // node is a broker as the sender sees it: its connection, what is on the way to it, and the lanes that it leads.
-type node struct {
-	id      int32
-	address string
+type Node struct {
+	Id      int32
+	Address string
 	leader  *accumulator.Leader // what its partitions share
-	reach   reach
+	Reach   reach
 
 	link       linkState
-	failures   int           // to connect, in a row
+	Failures   int           // to connect, in a row
 	retryAt    time.Duration // earliest next attempt to connect
 	throttled  time.Duration // the broker asked for silence until then
 	unanswered int           // requests sent and not done
 
 	// departures are requests that are being encoded, in the order in which they will be sent.
-	departures []*request
+	departures []*Request
 
 	ready     []readyLane // lanes whose next batch is due, first come first served, with stale entries among them
 	readyNow  int         // those that are not stale
@@ -40,13 +40,13 @@ type node struct {
 	lingering laneHeap // lanes whose next batch is due at a time
 
 	// Of the loop; the core only keeps them.
-	conn    *broker.Conn
-	lastErr error
+	Conn    *broker.Conn
+	LastErr error
 }
 
 // readyLane is an entry of node.ready; it is stale when the lane has another ticket.
 type readyLane struct {
-	lane   *lane
+	lane   *Lane
 	ticket uint64
 }
 
@@ -54,13 +54,13 @@ type readyLane struct {
 func (r readyLane) valid() bool { return r.lane.queued.ready && r.lane.queued.ticket == r.ticket }
 
 // slots is how many more requests the node takes.
-func (n *node) slots(limit int) int { return limit - n.unanswered - len(n.departures) }
+func (n *Node) slots(limit int) int { return limit - n.unanswered - len(n.departures) }
 
 // away reports whether the node cannot be reached, as far as it was tried.
-func (n *node) away() bool { return n.link != linkUp && n.failures > 0 }
+func (n *Node) away() bool { return n.link != linkUp && n.Failures > 0 }
 
 // enqueue makes the lane leave when its turn comes.
-func (n *node) enqueue(l *lane, why Reason) {
+func (n *Node) enqueue(l *Lane, why Reason) {
 	n.tickets++
 	n.readyNow++
 	l.queued.ready, l.queued.ticket, l.queued.why = true, n.tickets, why
@@ -68,13 +68,13 @@ func (n *node) enqueue(l *lane, why Reason) {
 }
 
 // linger makes the lane leave at a time.
-func (n *node) linger(l *lane, due time.Duration, company bool) {
+func (n *Node) linger(l *Lane, due time.Duration, company bool) {
 	l.queued.due, l.queued.company = due, company
 	heap.Push(&n.lingering, l)
 }
 
 // dequeue takes the lane out of the queues, wherever it is.
-func (n *node) dequeue(l *lane) {
+func (n *Node) dequeue(l *Lane) {
 	if l.queued.ready {
 		l.queued.ready = false
 		n.readyNow--
@@ -85,7 +85,7 @@ func (n *node) dequeue(l *lane) {
 }
 
 // laneHeap orders lanes by when they are due.
-type laneHeap []*lane
+type laneHeap []*Lane
 
 func (h laneHeap) Len() int           { return len(h) }
 func (h laneHeap) Less(i, j int) bool { return h[i].queued.due < h[j].queued.due }
@@ -96,7 +96,7 @@ func (h laneHeap) Swap(i, j int) {
 
 // Push is heap.Interface's.
 func (h *laneHeap) Push(x any) {
-	l := x.(*lane)
+	l := x.(*Lane)
 	l.queued.index = len(*h)
 	*h = append(*h, l)
 }

@@ -1,4 +1,4 @@
-package sender
+package core
 
 import (
 	"sync/atomic"
@@ -9,19 +9,19 @@ import (
 // reach is how a node can be reached, for whoever must say why a record takes so long. The loop writes it, and any
 // goroutine may read it.
 type reach struct {
-	dialing broker.Dialing
+	Dialing broker.Dialing
 	conn    atomic.Pointer[broker.Conn]
 	lost    atomic.Pointer[error] // why there is no connection, once there was one or an attempt failed
 }
 
 // connected notes that there is a connection.
-func (r *reach) connected(conn *broker.Conn) {
+func (r *reach) Connected(conn *broker.Conn) {
 	r.lost.Store(nil)
 	r.conn.Store(conn)
 }
 
 // failed notes why there is no connection; nil if it was not needed any more.
-func (r *reach) failed(err error) {
+func (r *reach) Failed(err error) {
 	r.conn.Store(nil)
 	if err == nil {
 		r.lost.Store(nil)
@@ -35,7 +35,7 @@ func (r *reach) away() error {
 	if err := r.lost.Load(); err != nil {
 		return *err
 	}
-	return r.dialing.Err()
+	return r.Dialing.Err()
 }
 
 // slow says how long the broker has owed an answer, nil if it owes none.

@@ -1,4 +1,4 @@
-package sender
+package core
 
 import (
 	"container/heap"
@@ -44,24 +44,24 @@ type TopicConfig struct {
 }
 
 // topic is a topic as the sender sees it.
-type topic struct {
-	name   string
-	id     [16]byte
-	config TopicConfig
-	lanes  []*lane
+type Topic struct {
+	Name   string
+	Id     [16]byte
+	Config TopicConfig
+	lanes  []*Lane
 	// fitsBytes is the largest batch that the topic took.
 	fitsBytes int
 }
 
 // core decides. See the package doc; every method with a now is a step.
-type core struct {
-	config Config
+type Core struct {
+	Config Config
 	do     effects
 	random *rand.Rand
 	now    time.Duration
 
-	nodes  []*node  // in the order in which they became known, so that a replay visits them alike
-	topics []*topic // likewise
+	Nodes  []*Node  // in the order in which they became known, so that a replay visits them alike
+	topics []*Topic // likewise
 	open   openBatches
 	table  *idempotence.Table
 
@@ -70,9 +70,9 @@ type core struct {
 	idAsked  bool
 	encoding int // batches on workers
 	doomed   int // batches that are told once their request drops them
-	spare    []*request
+	spare    []*Request
 	flushes  []flush
-	halting  []*lane // halted in this step
+	halting  []*Lane // halted in this step
 	closing  bool
 
 	// leaderless is when lanes without a leader ask for metadata again; 0 while there are none.
@@ -80,20 +80,20 @@ type core struct {
 }
 
 // newCore returns a core that knows nothing yet.
-func newCore(config Config, do effects) *core {
-	return &core{
-		config: config, do: do,
+func NewCore(config Config, do effects) *Core {
+	return &Core{
+		Config: config, do: do,
 		random: rand.New(rand.NewPCG(config.Seed, 1)),
 		table:  idempotence.NewTable(),
 	}
 }
 
 // news tells that a partition has something new.
-func (c *core) news(now time.Duration, l *lane, signals accumulator.Signal, fresh []*batch.Batch) {
+func (c *Core) News(now time.Duration, l *Lane, signals accumulator.Signal, fresh []*batch.Batch) {
 	c.now = now
 	for _, b := range fresh {
 		b.Sender.State = batch.Waiting
-		b.Sender.Deadline = b.Created + l.topic.config.DeliveryTimeout
+		b.Sender.Deadline = b.Created + l.Topic.Config.DeliveryTimeout
 		c.open.add(b)
 		l.batches = append(l.batches, b)
 		l.full = false
@@ -115,14 +115,14 @@ func (c *core) news(now time.Duration, l *lane, signals accumulator.Signal, fres
 }
 
 // hurry marks the batches up to id as waited for.
-func (l *lane) hurry(id uint64, why Reason) {
+func (l *Lane) hurry(id uint64, why Reason) {
 	if id > l.urgent {
 		l.urgent, l.urgentWhy = id, why
 	}
 }
 
 // place puts the lane where it belongs: among those ready at its leader, among those that linger there, or nowhere.
-func (c *core) place(l *lane) {
+func (c *Core) place(l *Lane) {
 	if l.leader != nil {
 		l.leader.dequeue(l)
 	}
@@ -131,7 +131,7 @@ func (c *core) place(l *lane) {
 	}
 	c.closeGap(l)
 	b := l.next(c.inFlightMax(l))
-	if b == nil || (l.gap && l.inFlight > 0) { // what left now would not follow what the broker has
+	if b == nil || (l.gap && l.InFlight > 0) { // what left now would not follow what the broker has
 		return
 	}
 	if l.awaitsID {
@@ -151,15 +151,15 @@ func (c *core) place(l *lane) {
 }
 
 // inFlightMax is how many batches of the lane may be in flight now.
-func (c *core) inFlightMax(l *lane) int {
-	if l.topic.config.Idempotent && l.num.Fresh(c.now) {
+func (c *Core) inFlightMax(l *Lane) int {
+	if l.Topic.Config.Idempotent && l.num.Fresh(c.now) {
 		return 1
 	}
-	return c.config.InFlightMax
+	return c.Config.InFlightMax
 }
 
 // readiness says why and when the lane's next batch leaves.
-func (c *core) readiness(l *lane, b *batch.Batch) (Reason, time.Duration) {
+func (c *Core) readiness(l *Lane, b *batch.Batch) (Reason, time.Duration) {
 	boarding := l.boarding(b)
 	switch {
 	case b.Sender.Attempts > 0 && l.backoffUntil > c.now:
@@ -170,34 +170,34 @@ func (c *core) readiness(l *lane, b *batch.Batch) (Reason, time.Duration) {
 		return ReasonFull, c.now
 	case c.closing:
 		return ReasonClose, c.now
-	case b.Sender.ID <= l.urgent && (l.inFlight == 0 || b.Sender.ID <= l.urgentNow):
+	case b.Sender.ID <= l.urgent && (l.InFlight == 0 || b.Sender.ID <= l.urgentNow):
 		return l.urgentWhy, c.now
 	}
-	return ReasonLinger, b.Created + l.topic.config.Linger
+	return ReasonLinger, b.Created + l.Topic.Config.Linger
 }
 
 // wantLeader asks for metadata because the lane has batches and no leader, now and again until one is known.
-func (c *core) wantLeader(l *lane) {
-	c.do.refresh(l.topic.name)
+func (c *Core) wantLeader(l *Lane) {
+	c.do.Refresh(l.Topic.Name)
 	if c.leaderless == 0 {
-		c.leaderless = c.now + c.backoff(c.config.RetryBackoff, 1)
+		c.leaderless = c.now + c.backoff(c.Config.RetryBackoff, 1)
 	}
 }
 
 // pumpLeader lets the lane's leader send what it can.
-func (c *core) pumpLeader(l *lane) {
+func (c *Core) pumpLeader(l *Lane) {
 	if l.leader != nil {
 		c.pump(l.leader)
 	}
 }
 
 // pump lets a node send what it can: it fills request slots while lanes are ready.
-func (c *core) pump(n *node) {
+func (c *Core) pump(n *Node) {
 	if n.readyNow == 0 || !c.usable(n) {
 		return
 	}
-	for n.readyNow > 0 && n.link == linkUp && c.encoding < c.config.Encoders {
-		if n.slots(c.config.InFlightMax) == 0 {
+	for n.readyNow > 0 && n.link == linkUp && c.encoding < c.Config.Encoders {
+		if n.slots(c.Config.InFlightMax) == 0 {
 			n.leader.Stall(c.now) // until it answers something
 			return
 		}
@@ -208,42 +208,42 @@ func (c *core) pump(n *node) {
 }
 
 // usable reports whether the node takes requests now, and does what it takes to make it so.
-func (c *core) usable(n *node) bool {
+func (c *Core) usable(n *Node) bool {
 	switch n.link {
 	case linkUp:
 		return n.throttled <= c.now
 	case linkDown:
 		if n.retryAt <= c.now {
 			n.link = linkConnecting
-			c.do.connect(n)
+			c.do.Connect(n)
 		}
 	}
 	return false
 }
 
 // numbers reports whether the lane's batches can be numbered, and asks for a producer id if it takes one.
-func (c *core) numbers(l *lane) bool {
+func (c *Core) numbers(l *Lane) bool {
 	switch {
-	case !l.topic.config.Idempotent || l.num != nil:
+	case !l.Topic.Config.Idempotent || l.num != nil:
 		return true
 	case !c.haveID:
 		c.askID()
 		return false
 	}
-	l.num = c.table.Ensure(l.topic.id, l.topic.name, l.part.Number, c.id)
+	l.num = c.table.Ensure(l.Topic.Id, l.Topic.Name, l.Part.Number, c.id)
 	return true
 }
 
 // askID asks for a producer id unless that was done.
-func (c *core) askID() {
+func (c *Core) askID() {
 	if !c.idAsked {
 		c.idAsked = true
-		c.do.fetchID()
+		c.do.FetchID()
 	}
 }
 
 // producerID gives the core a producer id, or tells that none is to be had.
-func (c *core) producerID(now time.Duration, id idempotence.ProducerID, err error) {
+func (c *Core) ProducerID(now time.Duration, id idempotence.ProducerID, err error) {
 	c.now, c.idAsked = now, false
 	if err != nil {
 		c.failWithoutID(err)
@@ -263,19 +263,19 @@ func (c *core) producerID(now time.Duration, id idempotence.ProducerID, err erro
 }
 
 // pumpAll lets every node send what it can.
-func (c *core) pumpAll() {
-	for _, n := range c.nodes {
+func (c *Core) pumpAll() {
+	for _, n := range c.Nodes {
 		c.pump(n)
 	}
 }
 
 // tick is the step of the timer: whatever is due, happens.
-func (c *core) tick(now time.Duration) {
+func (c *Core) Tick(now time.Duration) {
 	c.now = now
 	c.expire()
-	for _, n := range c.nodes {
+	for _, n := range c.Nodes {
 		for len(n.lingering) > 0 && n.lingering[0].queued.due <= now {
-			l := heap.Pop(&n.lingering).(*lane)
+			l := heap.Pop(&n.lingering).(*Lane)
 			c.place(l)
 		}
 		c.pump(n)
@@ -287,7 +287,7 @@ func (c *core) tick(now time.Duration) {
 }
 
 // placeLeaderless asks for the leaders that are still wanted.
-func (c *core) placeLeaderless() {
+func (c *Core) placeLeaderless() {
 	for _, t := range c.topics {
 		for _, l := range t.lanes {
 			if l.leader == nil && len(l.batches) > 0 {
@@ -298,12 +298,12 @@ func (c *core) placeLeaderless() {
 }
 
 // next is when tick has something to do, or 0 for not before something happens.
-func (c *core) next() time.Duration {
+func (c *Core) Next() time.Duration {
 	next := c.open.earliest
 	if c.leaderless != 0 {
 		next = sooner(next, c.leaderless)
 	}
-	for _, n := range c.nodes {
+	for _, n := range c.Nodes {
 		if len(n.lingering) > 0 {
 			next = sooner(next, n.lingering[0].queued.due)
 		}
@@ -329,7 +329,7 @@ func sooner(a, b time.Duration) time.Duration {
 }
 
 // backoff is how long to wait after so many failures in a row.
-func (c *core) backoff(b Backoff, failures int) time.Duration {
+func (c *Core) backoff(b Backoff, failures int) time.Duration {
 	wait := b.First
 	for ; failures > 1 && wait < b.Max; failures-- {
 		wait *= 2

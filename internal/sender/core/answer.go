@@ -1,4 +1,4 @@
-package sender
+package core
 
 import (
 	"errors"
@@ -17,9 +17,9 @@ var errNotAnswered = errors.New("the broker's answer leaves the partition out")
 
 // done tells that a request was answered (err nil), or that it never will be. written is false where the broker cannot
 // have seen any of it.
-func (c *core) done(now time.Duration, r *request, throttle time.Duration, written bool, err error) {
+func (c *Core) Done(now time.Duration, r *Request, throttle time.Duration, written bool, err error) {
 	c.now = now
-	n := r.node
+	n := r.Node
 	n.unanswered--
 	if err == nil {
 		n.leader.Stall(0)
@@ -27,25 +27,25 @@ func (c *core) done(now time.Duration, r *request, throttle time.Duration, writt
 	if throttle > 0 {
 		n.throttled = max(n.throttled, now+min(throttle, throttleMax))
 	}
-	c.do.answered(r, throttle, err)
-	for i, p := range r.batches {
+	c.do.Answered(r, throttle, err)
+	for i, p := range r.Batches {
 		switch a := &r.answers[i]; {
-		case p.batch.Sender.Told:
+		case p.Batch.Sender.Told:
 			c.ghostDone(p, err == nil && a.answered && accepted(a.code), a)
 		case err != nil:
 			c.lost(p, written, err)
 		case r.acks == 0:
-			c.acked(p, &answer{offset: -1, logAppendTime: -1})
+			c.acked(p, &Answer{offset: -1, logAppendTime: -1})
 		case !a.answered:
 			c.lost(p, true, errNotAnswered)
 		default:
 			c.judge(r, p, a)
 		}
 	}
-	for _, p := range r.batches {
-		c.place(p.lane)
-		if p.lane.leader != n {
-			c.pumpLeader(p.lane)
+	for _, p := range r.Batches {
+		c.place(p.Lane)
+		if p.Lane.leader != n {
+			c.pumpLeader(p.Lane)
 		}
 	}
 	c.dropRequest(r)
@@ -55,28 +55,28 @@ func (c *core) done(now time.Duration, r *request, throttle time.Duration, writt
 }
 
 // judge acts on a broker's word about one batch.
-func (c *core) judge(r *request, p passenger, a *answer) {
+func (c *Core) judge(r *Request, p Passenger, a *Answer) {
 	verdict := verdictOf(a.code)
 	if verdict == verdictAccepted {
 		c.acked(p, a)
 		return
 	}
-	err := c.config.Refusal(a.code, a.message)
+	err := c.Config.Refusal(a.code, a.message)
 	switch verdict {
 	case verdictMoved:
-		if a.leader >= 0 && a.epoch > p.lane.epoch {
-			c.do.hint(r, p, a)
+		if a.Leader >= 0 && a.Epoch > p.Lane.epoch {
+			c.do.Hint(r, p, a)
 		}
-		c.do.refresh(p.lane.topic.name)
-		p.batch.Sender.InDoubt = p.batch.Sender.InDoubt || a.code == codeNotLeader
+		c.do.Refresh(p.Lane.Topic.Name)
+		p.Batch.Sender.InDoubt = p.Batch.Sender.InDoubt || a.code == codeNotLeader
 		c.retry(p, err)
 	case verdictMaybe:
-		p.batch.Sender.InDoubt = true
+		p.Batch.Sender.InDoubt = true
 		c.retry(p, err)
 	case verdictAgain:
 		c.retry(p, err)
 	case verdictOnceMore:
-		if p.batch.Sender.Attempts > 1 {
+		if p.Batch.Sender.Attempts > 1 {
 			c.fail(p, err)
 			return
 		}
@@ -93,10 +93,10 @@ func (c *core) judge(r *request, p passenger, a *answer) {
 }
 
 // acked tells that the batch is in the log.
-func (c *core) acked(p passenger, a *answer) {
-	l, b := p.lane, p.batch
+func (c *Core) acked(p Passenger, a *Answer) {
+	l, b := p.Lane, p.Batch
 	c.noteAck(l, b, a.offset)
-	l.topic.fitsBytes = max(l.topic.fitsBytes, b.Bytes())
+	l.Topic.fitsBytes = max(l.Topic.fitsBytes, b.Bytes())
 	o := batch.Outcome{Offset: a.offset, LogAppendTime: a.logAppendTime}
 	if a.code == codeDuplicate {
 		o.Offset = -1
@@ -106,46 +106,46 @@ func (c *core) acked(p passenger, a *answer) {
 }
 
 // offRequest takes a batch off its request for good or for another attempt.
-func (c *core) offRequest(p passenger) {
-	p.lane.inFlight--
-	p.lane.urgentNow = p.lane.urgent
-	if c.do.setReady(p.lane.part, p.lane.readySize(p.lane.inFlight)) {
-		p.lane.full = true
+func (c *Core) offRequest(p Passenger) {
+	p.Lane.InFlight--
+	p.Lane.urgentNow = p.Lane.urgent
+	if c.do.SetReady(p.Lane.Part, p.Lane.readySize(p.Lane.InFlight)) {
+		p.Lane.full = true
 	}
-	c.do.release(p.batch)
+	c.do.Release(p.Batch)
 }
 
 // end tells a batch's outcome and forgets it.
-func (c *core) end(l *lane, b *batch.Batch, o batch.Outcome) {
+func (c *Core) end(l *Lane, b *batch.Batch, o batch.Outcome) {
 	l.drop(b)
 	c.tell(l, b, o)
 }
 
 // tell tells a batch's outcome. A batch that is on no request must not be touched afterwards: whoever runs its callbacks
 // gives it back for another life.
-func (c *core) tell(l *lane, b *batch.Batch, o batch.Outcome) {
+func (c *Core) tell(l *Lane, b *batch.Batch, o batch.Outcome) {
 	c.open.remove(b)
 	b.Sender.Told = true
-	c.do.resolve(l, b, o)
-	if o.Failure != nil && c.config.HaltOnFailure {
+	c.do.Resolve(l, b, o)
+	if o.Failure != nil && c.Config.HaltOnFailure {
 		c.halt(l, o.Failure)
 	}
 }
 
 // lost tells that a request went without an answer: the batch is tried again under the same number. If any of it was
 // written, the log may have it.
-func (c *core) lost(p passenger, written bool, err error) {
+func (c *Core) lost(p Passenger, written bool, err error) {
 	if written {
-		p.batch.Sender.InDoubt = true
+		p.Batch.Sender.InDoubt = true
 	}
 	c.retry(p, err)
 }
 
 // retry lets the batch wait for another attempt where it stands, or ends it if it had all that Config.Retries allows.
-func (c *core) retry(p passenger, err error) {
-	l, b := p.lane, p.batch
+func (c *Core) retry(p Passenger, err error) {
+	l, b := p.Lane, p.Batch
 	b.Sender.LastErr = err
-	if c.config.Retries >= 0 && b.Sender.Attempts > c.config.Retries {
+	if c.Config.Retries >= 0 && b.Sender.Attempts > c.Config.Retries {
 		c.fail(p, err)
 		return
 	}
@@ -153,22 +153,22 @@ func (c *core) retry(p passenger, err error) {
 		c.fail(p, fmt.Errorf("%w: %w", ErrHalted, err))
 		return
 	}
-	c.do.retried(l, b, err)
+	c.do.Retried(l, b, err)
 	c.offRequest(p)
 	b.Sender.State = batch.Waiting
-	l.backoffUntil = c.now + c.backoff(c.config.RetryBackoff, b.Sender.Attempts)
+	l.backoffUntil = c.now + c.backoff(c.Config.RetryBackoff, b.Sender.Attempts)
 }
 
 // fail ends a batch that was refused, or that may not be tried again.
-func (c *core) fail(p passenger, err error) {
+func (c *Core) fail(p Passenger, err error) {
 	c.offRequest(p)
-	c.failWaiting(p.lane, p.batch, err, "in flight")
+	c.failWaiting(p.Lane, p.Batch, err, "in flight")
 }
 
 // failWaiting ends a batch that is on no request.
-func (c *core) failWaiting(l *lane, b *batch.Batch, err error, where string) {
+func (c *Core) failWaiting(l *Lane, b *batch.Batch, err error, where string) {
 	if !b.Sender.Departed {
-		c.do.closeBatch(l.part, b)
+		c.do.CloseBatch(l.Part, b)
 	}
 	if b.Sender.Numbered {
 		l.gap = true
@@ -177,25 +177,25 @@ func (c *core) failWaiting(l *lane, b *batch.Batch, err error, where string) {
 }
 
 // failure describes the end of a batch.
-func (c *core) failure(b *batch.Batch, err error, where string, notWritten bool) *batch.Failure {
+func (c *Core) failure(b *batch.Batch, err error, where string, notWritten bool) *batch.Failure {
 	return &batch.Failure{Err: err, NotWritten: notWritten, Attempts: b.Sender.Attempts, Age: c.now - b.Created, Where: where}
 }
 
 // ghostDone ends a batch whose outcome was told while it was in flight (its delivery timeout ran out). It is never
 // sent again, whatever the broker said.
-func (c *core) ghostDone(p passenger, accepted bool, a *answer) {
+func (c *Core) ghostDone(p Passenger, accepted bool, a *Answer) {
 	switch {
 	case accepted:
-		c.noteAck(p.lane, p.batch, a.offset)
-	case p.batch.Sender.Numbered:
-		p.lane.gap = true
+		c.noteAck(p.Lane, p.Batch, a.offset)
+	case p.Batch.Sender.Numbered:
+		p.Lane.gap = true
 	}
-	p.lane.drop(p.batch)
+	p.Lane.drop(p.Batch)
 	c.offRequest(p)
 }
 
 // noteAck notes in the partition's numbers that a batch is in the log.
-func (c *core) noteAck(l *lane, b *batch.Batch, offset int64) {
+func (c *Core) noteAck(l *Lane, b *batch.Batch, offset int64) {
 	if !b.Sender.Numbered || b.Epoch() != l.num.ID().Epoch {
 		return
 	}
@@ -207,8 +207,8 @@ func (c *core) noteAck(l *lane, b *batch.Batch, offset int64) {
 }
 
 // outOfOrder acts on an answer that says the batch's sequence does not follow what the broker has.
-func (c *core) outOfOrder(p passenger, err error) {
-	l, b := p.lane, p.batch
+func (c *Core) outOfOrder(p Passenger, err error) {
+	l, b := p.Lane, p.Batch
 	if !b.Sender.Numbered {
 		c.fail(p, err) // it had no number that could be out of order
 		return
@@ -226,10 +226,10 @@ func (c *core) outOfOrder(p passenger, err error) {
 
 // endInDoubt ends all that was sent of a lane, and is not in flight any more, as unknown: the broker's memory of the
 // partition cannot be brought together with ours.
-func (c *core) endInDoubt(p passenger) {
-	l := p.lane
+func (c *Core) endInDoubt(p Passenger) {
+	l := p.Lane
 	c.offRequest(p)
-	p.batch.Sender.State, p.batch.Sender.InDoubt = batch.Waiting, true
+	p.Batch.Sender.State, p.Batch.Sender.InDoubt = batch.Waiting, true
 	l.gap = true
 	for i := 0; i < len(l.batches); {
 		b := l.batches[i]
@@ -243,8 +243,8 @@ func (c *core) endInDoubt(p passenger) {
 
 // closeGap numbers the lane's batches anew, in the partition's next epoch, once that is safe: nothing is in flight and
 // nothing that waits may be in the log under its old number.
-func (c *core) closeGap(l *lane) {
-	if !l.gap || l.inFlight > 0 || l.inDoubt() {
+func (c *Core) closeGap(l *Lane) {
+	if !l.gap || l.InFlight > 0 || l.inDoubt() {
 		return
 	}
 	l.gap = false
@@ -259,17 +259,17 @@ func (c *core) closeGap(l *lane) {
 
 // halt lets nothing of a lane leave any more (Config.HaltOnFailure). failHalted ends what waits in it: not here, because
 // the caller is on its way through a list of batches.
-func (c *core) halt(l *lane, f *batch.Failure) {
+func (c *Core) halt(l *Lane, f *batch.Failure) {
 	if l.halted {
 		return
 	}
 	l.halted = true
 	c.halting = append(c.halting, l)
-	l.part.Refuse(fmt.Errorf("%w: %w", ErrHalted, f.Err))
+	l.Part.Refuse(fmt.Errorf("%w: %w", ErrHalted, f.Err))
 }
 
 // failHalted fails everything of the lanes just halted that is on no request.
-func (c *core) failHalted() {
+func (c *Core) failHalted() {
 	for _, l := range c.halting {
 		for i := 0; i < len(l.batches); {
 			if b := l.batches[i]; b.Sender.State == batch.Waiting {

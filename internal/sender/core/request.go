@@ -1,4 +1,4 @@
-package sender
+package core
 
 import (
 	"slices"
@@ -7,6 +7,14 @@ import (
 
 	"github.com/omnibus-kafka/omnibus/internal/wire"
 )
+
+// Endpoint is where a broker is reached.
+type Endpoint struct {
+	ID   int32
+	Host string
+	Port int32
+	Rack string
+}
 
 // wireScratch is the memory in which a request is laid out, kept from one use to the next.
 type wireScratch struct {
@@ -22,25 +30,25 @@ func (s *wireScratch) clear() {
 
 // layOut fills r.Wire from r.batches, which it brings into the order of the wire: the partitions of a topic stand
 // together.
-func (r *request) layOut(timeoutMillis int32) {
-	slices.SortStableFunc(r.batches, func(a, b passenger) int {
-		if a.lane.topic == b.lane.topic {
+func (r *Request) LayOut(timeoutMillis int32) {
+	slices.SortStableFunc(r.Batches, func(a, b Passenger) int {
+		if a.Lane.Topic == b.Lane.Topic {
 			return 0
 		}
-		return strings.Compare(a.lane.topic.name, b.lane.topic.name)
+		return strings.Compare(a.Lane.Topic.Name, b.Lane.Topic.Name)
 	})
 	s := &r.wires
-	s.topics, s.partitions = s.topics[:0], slices.Grow(s.partitions[:0], len(r.batches))
+	s.topics, s.partitions = s.topics[:0], slices.Grow(s.partitions[:0], len(r.Batches))
 	r.TopicIDs = true
-	for i, p := range r.batches {
-		t := p.lane.topic
-		r.batches[i].topicID = t.id
-		if i == 0 || r.batches[i-1].lane.topic != t {
-			s.topics = append(s.topics, wire.ProduceTopic{Name: t.name, ID: t.id, Partitions: s.partitions[len(s.partitions):]})
-			r.TopicIDs = r.TopicIDs && t.id != [16]byte{}
+	for i, p := range r.Batches {
+		t := p.Lane.Topic
+		r.Batches[i].topicID = t.Id
+		if i == 0 || r.Batches[i-1].Lane.Topic != t {
+			s.topics = append(s.topics, wire.ProduceTopic{Name: t.Name, ID: t.Id, Partitions: s.partitions[len(s.partitions):]})
+			r.TopicIDs = r.TopicIDs && t.Id != [16]byte{}
 		}
 		s.partitions = append(s.partitions, wire.ProducePartition{
-			Index: p.lane.part.Number, Header: p.batch.Header(), Body: p.batch.Pieces(),
+			Index: p.Lane.Part.Number, Header: p.Batch.Header(), Body: p.Batch.Pieces(),
 		})
 		last := &s.topics[len(s.topics)-1]
 		last.Partitions = last.Partitions[:len(last.Partitions)+1]
@@ -50,11 +58,11 @@ func (r *request) layOut(timeoutMillis int32) {
 	r.Wire.Acks = r.acks
 	r.Wire.TimeoutMillis = timeoutMillis
 	r.Deadline = time.Time{}
-	r.answers = append(r.answers[:0], make([]answer, len(r.batches))...)
+	r.answers = append(r.answers[:0], make([]Answer, len(r.Batches))...)
 }
 
 // note copies what the broker said about each batch; it runs on the connection's read loop, where resp is valid.
-func (r *request) note(resp *wire.ProduceResponse) {
+func (r *Request) Note(resp *wire.ProduceResponse) {
 	next := 0
 	for i := range resp.Partitions {
 		result := &resp.Partitions[i]
@@ -63,26 +71,26 @@ func (r *request) note(resp *wire.ProduceResponse) {
 			continue // a partition that was not asked about changes nothing
 		}
 		next = at + 1
-		r.answers[at] = answer{
+		r.answers[at] = Answer{
 			answered: true, code: result.Code,
 			offset: result.BaseOffset, logAppendTime: result.LogAppendTime,
-			leader: result.LeaderID, epoch: result.LeaderEpoch,
+			Leader: result.LeaderID, Epoch: result.LeaderEpoch,
 			message: result.Message, errors: slices.Clone(result.Errors),
 		}
 	}
-	r.nodes = r.nodes[:0]
+	r.Nodes = r.Nodes[:0]
 	for _, n := range resp.Nodes {
-		r.nodes = append(r.nodes, Endpoint{n.ID, n.Host, n.Port, n.Rack})
+		r.Nodes = append(r.Nodes, Endpoint{n.ID, n.Host, n.Port, n.Rack})
 	}
 }
 
 // find is the place of the batch that a result is about, or -1. Brokers answer in the order of the request, so the place
 // behind the last one is looked at first.
-func (r *request) find(result *wire.ProduceResult, expected int) int {
-	for i := range r.batches {
-		at := (expected + i) % len(r.batches)
-		p := &r.batches[at]
-		if p.lane.part.Number == result.Partition && !r.answers[at].answered && p.named(result) {
+func (r *Request) find(result *wire.ProduceResult, expected int) int {
+	for i := range r.Batches {
+		at := (expected + i) % len(r.Batches)
+		p := &r.Batches[at]
+		if p.Lane.Part.Number == result.Partition && !r.answers[at].answered && p.named(result) {
 			return at
 		}
 	}
@@ -90,9 +98,9 @@ func (r *request) find(result *wire.ProduceResult, expected int) int {
 }
 
 // named reports whether the result is about the passenger's topic, by id or by name, as the version has it.
-func (p *passenger) named(result *wire.ProduceResult) bool {
+func (p *Passenger) named(result *wire.ProduceResult) bool {
 	if len(result.Topic) > 0 {
-		return string(result.Topic) == p.lane.topic.name
+		return string(result.Topic) == p.Lane.Topic.Name
 	}
 	return result.TopicID == p.topicID
 }

@@ -1,0 +1,38 @@
+// Package core decides what the sender does, and does none of it: it has no clock, no channel and no I/O. Each method that
+// takes the time is a step: it is told an event, and calls the Effects that it decided on. The same events at the same
+// times make the same effects, so any interleaving can be written down as a script (testdata/*.txt) or replayed from a
+// seed.
+//
+// # The order of a partition
+//
+// A lane is a partition as the sender sees it: the list of its batches whose end is open, oldest first.
+//
+//	lane.batches:  [ in flight | in flight | waiting (retry) | waiting | waiting, still boarding ]
+//	                  oldest                                              newest
+//
+// 1. Nothing in this list ever moves. A batch that must be sent again changes its state from in flight to waiting where
+// it stands. So a retry cannot reorder: there is no queue to put it back into.
+//
+// 2. The first waiting batch leaves next, and none leaves past it. While a batch in front waits to be sent again and
+// younger ones are still in flight, nothing leaves: their answers come first.
+//
+// 3. One batch in flight after a start, a change of leader or epoch, or a long pause, and while anything is being sent
+// again; else up to max.in.flight. (KAFKA-15591: the first batch goes alone.)
+//
+// # When a batch leaves
+//
+// Its size is reached ("full"): batch.size while nothing of the partition is in flight, four times as much for each
+// batch in flight, up to BatchBytesMax. Or its linger is over. Or somebody waits for it (Send, Wait, Flush, memory) and
+// nothing of the partition is in flight. Or it is a retry whose backoff is over, or the producer closes. A request that
+// leaves takes along what would have left within a quarter of the linger ("company").
+//
+// # Numbering
+//
+// The core alone assigns sequences, when a batch departs, from the partition's idempotence.Numbering. A batch keeps its
+// number for all retries. When a number was used up by a batch that ended without being in the log, the lane has a gap:
+// nothing leaves until nothing is in flight and the oldest batch is not in doubt, then it goes on with the partition's next
+// epoch. (What stands behind a batch that is not in the log cannot be there either, whatever became of its answer: a
+// broker takes no sequence before the one in front of it.) An out-of-order answer (45) for the batch at the head proves
+// nothing: what was sent ends as unknown. It is never sent again under another number, as other clients do, because
+// that is how records get written twice.
+package core
