@@ -32,14 +32,16 @@ type Partition struct {
 	Sender any
 	Turns  Turns
 
-	leader  atomic.Pointer[Leader]
-	queued  atomic.Int32          // batches announced and not yet departed
-	refused atomic.Pointer[error] // set once, when no more records are taken
-	signals atomic.Uint32
-	next    *Partition            // in the inbox's list, owned by whoever raised the first signal
-	hurry   func()                // Hurry as a value, made once for all results
-	why     func() error          // likewise Trouble
-	trouble atomic.Pointer[error] // why the last attempt failed, until one succeeds
+	leader atomic.Pointer[Leader]
+	// leaderless takes the leader's place while there is none.
+	leaderless *Leader
+	queued     atomic.Int32          // batches announced and not yet departed
+	refused    atomic.Pointer[error] // set once, when no more records are taken
+	signals    atomic.Uint32
+	next       *Partition            // in the inbox's list, owned by whoever raised the first signal
+	hurry      func()                // Hurry as a value, made once for all results
+	why        func() error          // likewise Trouble
+	trouble    atomic.Pointer[error] // why the last attempt failed, until one succeeds
 
 	mu struct {
 		sync.Mutex
@@ -79,8 +81,13 @@ func (l *Leader) Stall(since time.Duration) { l.stalled.Store(int64(since)) }
 // Account is the pool's account of the partition's leader.
 func (p *Partition) Account() *bufferpool.Account { return p.leader.Load().Account }
 
-// SetLeader names the broker that leads the partition.
-func (p *Partition) SetLeader(l *Leader) { p.leader.Store(l) }
+// SetLeader names the broker that leads the partition; nil for none.
+func (p *Partition) SetLeader(l *Leader) {
+	if l == nil {
+		l = p.leaderless
+	}
+	p.leader.Store(l)
+}
 
 // StalledSince is when the partition's leader last stopped taking data, on the accumulator's clock; 0 while it takes
 // some.

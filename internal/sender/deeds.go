@@ -77,7 +77,7 @@ func (s deeds) Connect(n *core.Node) {
 
 func (s *Sender) connectFailed(now time.Duration, n *core.Node, address string, err error) {
 	if s.ctx.Err() == nil {
-		s.around.Logger.Warn("broker cannot be reached", "broker", n.Id, "address", address, "error", err, "failures", n.Failures+1)
+		s.around.Logger.Warn("broker cannot be reached", "broker", n.ID, "address", address, "error", err, "failures", n.Failures+1)
 	}
 	n.LastErr = err
 	n.Reach.Failed(err)
@@ -90,7 +90,7 @@ func (s *Sender) connected(now time.Duration, n *core.Node, address string, conn
 		conn.Close(core.ErrMoved)
 	}
 	n.Reach.Connected(conn)
-	s.around.Watch.connected(n.Id, address)
+	s.around.Watch.connected(n.ID, address)
 	s.core.Connected(now, n, conn)
 }
 
@@ -122,7 +122,7 @@ func (s deeds) Refresh(topic string) { s.around.Refresh(topic) }
 
 func (s deeds) Hint(r *core.Request, p core.Passenger, a *core.Answer) {
 	s.around.Hint(Hint{
-		Topic: p.Lane.Topic.Name, TopicID: p.Lane.Topic.Id, Partition: p.Lane.Part.Number,
+		Topic: p.Lane.Topic.Name, TopicID: p.Lane.Topic.ID, Partition: p.Lane.Part.Number,
 		Leader: a.Leader, Epoch: a.Epoch, Nodes: r.Nodes,
 	})
 }
@@ -191,7 +191,7 @@ func (k *link) Closed(_ *broker.Conn, err error) {
 		if !peaceful {
 			k.sender.around.RefreshAll("a broker's connection was lost")
 		}
-		k.sender.around.Watch.disconnected(k.node.Id, k.conn.Address(), err)
+		k.sender.around.Watch.disconnected(k.node.ID, k.conn.Address(), err)
 		k.node.LastErr = err
 		if peaceful {
 			k.node.Reach.Failed(nil)

@@ -295,7 +295,7 @@ func (r *running) add(waiter bool) *batch.Result {
 	return place.Result
 }
 
-// send appends a record to partition 0 and waits for its outcome.
+// Send appends a record to partition 0 and waits for its outcome.
 func (r *running) Send() batch.Outcome {
 	r.t.Helper()
 	result := r.add(true)

@@ -48,7 +48,7 @@ func (w *Watch) answered(r *core.Request, throttle time.Duration, err error) {
 	if w.Answered == nil {
 		return
 	}
-	a := Answered{Broker: r.Node.Id, Batches: len(r.Batches), Bytes: r.Bytes, Throttle: throttle, Err: err}
+	a := Answered{Broker: r.Node.ID, Batches: len(r.Batches), Bytes: r.Bytes, Throttle: throttle, Err: err}
 	if !r.AnsweredAt.IsZero() {
 		a.Latency = r.AnsweredAt.Sub(r.WrittenAt)
 	}

@@ -15,7 +15,7 @@ const throttleMax = 5 * time.Minute
 // errNotAnswered is a hole in a broker's answer.
 var errNotAnswered = errors.New("the broker's answer leaves the partition out")
 
-// done tells that a request was answered (err nil), or that it never will be. written is false where the broker cannot
+// Done tells that a request was answered (err nil), or that it never will be. written is false where the broker cannot
 // have seen any of it.
 func (c *Core) Done(now time.Duration, r *Request, throttle time.Duration, written bool, err error) {
 	c.now = now

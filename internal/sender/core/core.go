@@ -43,17 +43,17 @@ type TopicConfig struct {
 	DeliveryTimeout time.Duration
 }
 
-// topic is a topic as the sender sees it.
+// Topic is a topic as the sender sees it.
 type Topic struct {
 	Name   string
-	Id     [16]byte
+	ID     [16]byte
 	Config TopicConfig
 	lanes  []*Lane
 	// fitsBytes is the largest batch that the topic took.
 	fitsBytes int
 }
 
-// core decides. See the package doc; every method with a now is a step.
+// Core decides. See the package doc; every method with a now is a step.
 type Core struct {
 	Config Config
 	do     effects
@@ -79,7 +79,7 @@ type Core struct {
 	leaderless time.Duration
 }
 
-// newCore returns a core that knows nothing yet.
+// NewCore returns a core that knows nothing yet.
 func NewCore(config Config, do effects) *Core {
 	return &Core{
 		Config: config, do: do,
@@ -88,7 +88,7 @@ func NewCore(config Config, do effects) *Core {
 	}
 }
 
-// news tells that a partition has something new.
+// News tells that a partition has something new.
 func (c *Core) News(now time.Duration, l *Lane, signals accumulator.Signal, fresh []*batch.Batch) {
 	c.now = now
 	for _, b := range fresh {
@@ -123,31 +123,44 @@ func (l *Lane) hurry(id uint64, why Reason) {
 
 // place puts the lane where it belongs: among those ready at its leader, among those that linger there, or nowhere.
 func (c *Core) place(l *Lane) {
-	if l.leader != nil {
-		l.leader.dequeue(l)
-	}
-	if len(l.batches) == 0 || l.halted || !c.numbers(l) {
+	why, due, leaves := c.departure(l)
+	switch {
+	case l.leader == nil:
 		return
+	case leaves && due <= c.now && l.queued.ready:
+		l.queued.why = why // and it keeps its turn
+		return
+	}
+	l.leader.dequeue(l)
+	switch {
+	case !leaves:
+	case due > c.now:
+		l.leader.linger(l, due, why == ReasonLinger)
+	default:
+		l.leader.enqueue(l, why)
+	}
+}
+
+// departure says whether a batch of the lane may leave, why and when, and asks for what it still takes.
+func (c *Core) departure(l *Lane) (why Reason, due time.Duration, leaves bool) {
+	if len(l.batches) == 0 || l.halted || !c.numbers(l) {
+		return ReasonNone, 0, false
 	}
 	c.closeGap(l)
 	b := l.next(c.inFlightMax(l))
 	if b == nil || (l.gap && l.InFlight > 0) { // what left now would not follow what the broker has
-		return
+		return ReasonNone, 0, false
 	}
 	if l.awaitsID {
 		c.askID()
-		return
+		return ReasonNone, 0, false
 	}
 	if l.leader == nil {
 		c.wantLeader(l)
-		return
+		return ReasonNone, 0, false
 	}
-	why, due := c.readiness(l, b)
-	if due > c.now {
-		l.leader.linger(l, due, why == ReasonLinger)
-		return
-	}
-	l.leader.enqueue(l, why)
+	why, due = c.readiness(l, b)
+	return why, due, true
 }
 
 // inFlightMax is how many batches of the lane may be in flight now.
@@ -230,7 +243,7 @@ func (c *Core) numbers(l *Lane) bool {
 		c.askID()
 		return false
 	}
-	l.num = c.table.Ensure(l.Topic.Id, l.Topic.Name, l.Part.Number, c.id)
+	l.num = c.table.Ensure(l.Topic.ID, l.Topic.Name, l.Part.Number, c.id)
 	return true
 }
 
@@ -242,7 +255,7 @@ func (c *Core) askID() {
 	}
 }
 
-// producerID gives the core a producer id, or tells that none is to be had.
+// ProducerID gives the core a producer id, or tells that none is to be had.
 func (c *Core) ProducerID(now time.Duration, id idempotence.ProducerID, err error) {
 	c.now, c.idAsked = now, false
 	if err != nil {
@@ -269,7 +282,7 @@ func (c *Core) pumpAll() {
 	}
 }
 
-// tick is the step of the timer: whatever is due, happens.
+// Tick is the step of the timer: whatever is due, happens.
 func (c *Core) Tick(now time.Duration) {
 	c.now = now
 	c.expire()
@@ -297,7 +310,7 @@ func (c *Core) placeLeaderless() {
 	}
 }
 
-// next is when tick has something to do, or 0 for not before something happens.
+// Next is when tick has something to do, or 0 for not before something happens.
 func (c *Core) Next() time.Duration {
 	next := c.open.earliest
 	if c.leaderless != 0 {

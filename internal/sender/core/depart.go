@@ -10,7 +10,7 @@ import (
 	"github.com/omnibus-kafka/omnibus/internal/wire"
 )
 
-// request is a Produce request from its departure to its answer.
+// Request is a Produce request from its departure to its answer.
 type Request struct {
 	broker.ProduceRequest
 
@@ -25,7 +25,7 @@ type Request struct {
 	wires   wireScratch
 }
 
-// passenger is a batch on a request.
+// Passenger is a batch on a request.
 type Passenger struct {
 	Lane  *Lane
 	Batch *batch.Batch
@@ -33,7 +33,7 @@ type Passenger struct {
 	topicID [16]byte
 }
 
-// answer is a broker's word about one batch.
+// Answer is a broker's word about one batch.
 type Answer struct {
 	answered      bool
 	code          int16
@@ -47,7 +47,7 @@ type Answer struct {
 // perPartitionBytes is what a partition takes in a request besides its batch, at most.
 const perPartitionBytes = 16
 
-// records is how many records the request carries.
+// Records is how many records the request carries.
 func (r *Request) Records() (n int) {
 	for _, p := range r.Batches {
 		n += p.Batch.Count()
@@ -150,7 +150,7 @@ func (c *Core) leave(r *Request, l *Lane, b *batch.Batch, why Reason) {
 	}
 }
 
-// encoded tells that a worker is done with one of the request's batches.
+// Encoded tells that a worker is done with one of the request's batches.
 func (c *Core) Encoded(now time.Duration, r *Request) {
 	c.now = now
 	n := r.Node // r may end in sendEncoded

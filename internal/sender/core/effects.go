@@ -9,27 +9,27 @@ import (
 
 // effects are the deeds that the core decides on. The loop carries them out; tests write them down.
 type effects interface {
-	// closeBatch ends the boarding of a batch, if it is still boarding.
+	// CloseBatch ends the boarding of a batch, if it is still boarding.
 	CloseBatch(p *accumulator.Partition, b *batch.Batch)
-	// setReady names the size at which the boarding batch is full and reports whether it has it already.
+	// SetReady names the size at which the boarding batch is full and reports whether it has it already.
 	SetReady(p *accumulator.Partition, sizeBytes int) (reached bool)
-	// encode compresses a batch on a worker; encoded follows.
+	// Encode compresses a batch on a worker; encoded follows.
 	Encode(r *Request, b *batch.Batch)
-	// send hands a request to its node's connection; done follows, exactly once. false: the connection is gone, and
+	// Send hands a request to its node's connection; done follows, exactly once. false: the connection is gone, and
 	// its closed event follows or came already.
 	Send(n *Node, r *Request) bool
-	// connect opens a connection to the node; connected or connectFailed follows.
+	// Connect opens a connection to the node; connected or connectFailed follows.
 	Connect(n *Node)
-	// disconnect closes the node's connection; closed follows.
+	// Disconnect closes the node's connection; closed follows.
 	Disconnect(n *Node, reason error)
-	// resolve tells count records of a batch, from the first on, their outcome.
+	// Resolve tells count records of a batch, from the first on, their outcome.
 	Resolve(l *Lane, b *batch.Batch, o batch.Outcome)
-	// release drops the reference that a request held on the batch.
+	// Release drops the reference that a request held on the batch.
 	Release(b *batch.Batch)
-	// refresh asks for new metadata of a topic; hint passes on a leader that a broker named (KIP-951).
+	// Refresh asks for new metadata of a topic; hint passes on a leader that a broker named (KIP-951).
 	Refresh(topic string)
 	Hint(r *Request, p Passenger, a *Answer)
-	// fetchID asks for a producer id; producerID follows.
+	// FetchID asks for a producer id; producerID follows.
 	FetchID()
 	// trace tells the user's Trace and the counters.
 	Departed(l *Lane, b *batch.Batch, why Reason)

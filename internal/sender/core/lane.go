@@ -9,7 +9,7 @@ import (
 	"github.com/omnibus-kafka/omnibus/internal/idempotence"
 )
 
-// lane is a partition as the sender sees it. The package doc says what its list of batches promises.
+// Lane is a partition as the sender sees it. The package doc says what its list of batches promises.
 type Lane struct {
 	Part  *accumulator.Partition
 	Topic *Topic
@@ -115,5 +115,5 @@ func (l *Lane) readySize(n int) int {
 	return min(size, s.BatchBytesMax)
 }
 
-// laneOf is the lane of the partition that a batch belongs to.
+// LaneOf is the lane of the partition that a batch belongs to.
 func LaneOf(b *batch.Batch) *Lane { return b.Owner.(*accumulator.Partition).Sender.(*Lane) }

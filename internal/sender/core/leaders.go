@@ -28,7 +28,7 @@ type Broker struct {
 // errMoved closes a connection to an address that is no longer the broker's.
 var ErrMoved = errors.New("the broker has another address now")
 
-// addPartitions makes partitions of a topic known.
+// AddPartitions makes partitions of a topic known.
 func (c *Core) AddPartitions(t *Topic, partitions []*accumulator.Partition) {
 	if len(t.lanes) == 0 {
 		c.topics = append(c.topics, t)
@@ -41,7 +41,7 @@ func (c *Core) AddPartitions(t *Topic, partitions []*accumulator.Partition) {
 	}
 }
 
-// led tells new leaders.
+// Led tells new leaders.
 func (c *Core) Led(now time.Duration, news []Leader) {
 	c.now = now
 	for i := range news {
@@ -69,6 +69,7 @@ func (c *Core) lead(news *Leader) {
 	}
 	switch {
 	case leader == nil:
+		l.Part.SetLeader(nil)
 		l.Part.Troubled(ErrNoLeader)
 	case leader != l.leader:
 		l.Part.SetLeader(leader.leader)
@@ -84,7 +85,7 @@ func (c *Core) lead(news *Leader) {
 // their own, and what may have reached the old one is certainly not in the new one.
 func (c *Core) identify(l *Lane, id [16]byte) {
 	known := l.id
-	l.Topic.Id, l.id = id, id
+	l.Topic.ID, l.id = id, id
 	if known == id || known == [16]byte{} || l.num == nil {
 		return // where brokers only just learned to tell ids, the table moves the numbers over
 	}
@@ -100,21 +101,21 @@ func (c *Core) identify(l *Lane, id [16]byte) {
 // node returns the node with the id, or nil.
 func (c *Core) node(id int32) *Node {
 	for _, n := range c.Nodes {
-		if n.Id == id {
+		if n.ID == id {
 			return n
 		}
 	}
 	return nil
 }
 
-// brokers tells which brokers the cluster has now. One that is gone keeps its node while lanes or requests refer to it.
+// Brokers tells which brokers the cluster has now. One that is gone keeps its node while lanes or requests refer to it.
 func (c *Core) Brokers(now time.Duration, news []Broker) {
 	c.now = now
 	for _, b := range news {
 		n := c.node(b.ID)
 		if n == nil {
-			n = &Node{Id: b.ID}
-			n.leader = &accumulator.Leader{Account: b.Account, Away: n.Reach.away, Slow: n.Reach.slow}
+			n = &Node{ID: b.ID}
+			n.leader = &accumulator.Leader{Account: b.Account, Away: n.Reach.Away, Slow: n.Reach.Slow}
 			c.Nodes = append(c.Nodes, n)
 		}
 		if n.Address != b.Address {
@@ -130,7 +131,7 @@ func (c *Core) Brokers(now time.Duration, news []Broker) {
 	}
 }
 
-// connected tells that the node's connection is there.
+// Connected tells that the node's connection is there.
 func (c *Core) Connected(now time.Duration, n *Node, conn *broker.Conn) {
 	c.now = now
 	n.link, n.Failures, n.Conn = linkUp, 0, conn
@@ -138,7 +139,7 @@ func (c *Core) Connected(now time.Duration, n *Node, conn *broker.Conn) {
 	c.pump(n)
 }
 
-// connectFailed tells that the node could not be reached.
+// ConnectFailed tells that the node could not be reached.
 func (c *Core) ConnectFailed(now time.Duration, n *Node) {
 	c.now = now
 	c.down(n)
@@ -150,7 +151,7 @@ func (c *Core) ConnectFailed(now time.Duration, n *Node) {
 	}
 }
 
-// disconnected tells that the node's connection ended; done came for each of its requests.
+// Disconnected tells that the node's connection ended; done came for each of its requests.
 func (c *Core) Disconnected(now time.Duration, n *Node, peaceful bool) {
 	c.now = now
 	n.Conn = nil

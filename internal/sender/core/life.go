@@ -16,7 +16,7 @@ type flush struct {
 	done chan<- struct{}
 }
 
-// flush makes everything leave that is queued now, and closes done when all of it has its outcome.
+// Flush makes everything leave that is queued now, and closes done when all of it has its outcome.
 func (c *Core) Flush(now time.Duration, done chan<- struct{}) {
 	c.now = now
 	c.flushes = append(c.flushes, flush{c.open.lastID, done})
@@ -51,7 +51,7 @@ func (c *Core) endFlushes() {
 	c.flushes = kept
 }
 
-// pressure makes the oldest batches leave that can, because a caller is blocked for memory. It takes a few at a time, so
+// Pressure makes the oldest batches leave that can, because a caller is blocked for memory. It takes a few at a time, so
 // that a short pool does not cut every batch short.
 func (c *Core) Pressure(now time.Duration) {
 	c.now = now
@@ -68,13 +68,13 @@ func (c *Core) Pressure(now time.Duration) {
 	c.pumpAll()
 }
 
-// close makes everything leave and go on leaving without lingering.
+// Close makes everything leave and go on leaving without lingering.
 func (c *Core) Close(now time.Duration) {
 	c.now, c.closing = now, true
 	c.hurryAll(ReasonClose)
 }
 
-// abort ends everything that is open: the producer closes and waits no longer. What is in flight ends as unknown; its
+// Abort ends everything that is open: the producer closes and waits no longer. What is in flight ends as unknown; its
 // memory stays until the connection has let go of it.
 func (c *Core) Abort(now time.Duration, err error) {
 	c.now = now

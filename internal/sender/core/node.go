@@ -18,12 +18,12 @@ const (
 	linkClosing // it refused a request; its closed event is under way
 )
 
-// node is a broker as the sender sees it: its connection, what is on the way to it, and the lanes that it leads.
+// Node is a broker as the sender sees it: its connection, what is on the way to it, and the lanes that it leads.
 type Node struct {
-	Id      int32
+	ID      int32
 	Address string
 	leader  *accumulator.Leader // what its partitions share
-	Reach   reach
+	Reach   broker.Reach
 
 	link       linkState
 	Failures   int           // to connect, in a row

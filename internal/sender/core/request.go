@@ -28,7 +28,7 @@ func (s *wireScratch) clear() {
 	clear(s.partitions)
 }
 
-// layOut fills r.Wire from r.batches, which it brings into the order of the wire: the partitions of a topic stand
+// LayOut fills r.Wire from r.batches, which it brings into the order of the wire: the partitions of a topic stand
 // together.
 func (r *Request) LayOut(timeoutMillis int32) {
 	slices.SortStableFunc(r.Batches, func(a, b Passenger) int {
@@ -42,10 +42,10 @@ func (r *Request) LayOut(timeoutMillis int32) {
 	r.TopicIDs = true
 	for i, p := range r.Batches {
 		t := p.Lane.Topic
-		r.Batches[i].topicID = t.Id
+		r.Batches[i].topicID = t.ID
 		if i == 0 || r.Batches[i-1].Lane.Topic != t {
-			s.topics = append(s.topics, wire.ProduceTopic{Name: t.Name, ID: t.Id, Partitions: s.partitions[len(s.partitions):]})
-			r.TopicIDs = r.TopicIDs && t.Id != [16]byte{}
+			s.topics = append(s.topics, wire.ProduceTopic{Name: t.Name, ID: t.ID, Partitions: s.partitions[len(s.partitions):]})
+			r.TopicIDs = r.TopicIDs && t.ID != [16]byte{}
 		}
 		s.partitions = append(s.partitions, wire.ProducePartition{
 			Index: p.Lane.Part.Number, Header: p.Batch.Header(), Body: p.Batch.Pieces(),
@@ -61,7 +61,7 @@ func (r *Request) LayOut(timeoutMillis int32) {
 	r.answers = append(r.answers[:0], make([]Answer, len(r.Batches))...)
 }
 
-// note copies what the broker said about each batch; it runs on the connection's read loop, where resp is valid.
+// Note copies what the broker said about each batch; it runs on the connection's read loop, where resp is valid.
 func (r *Request) Note(resp *wire.ProduceResponse) {
 	next := 0
 	for i := range resp.Partitions {

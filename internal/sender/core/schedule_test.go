@@ -385,9 +385,9 @@ func (s *schedule) mend() {
 	s.after(0, s.lead)
 }
 
-// connect is an effect.
+// Connect is an effect.
 func (s *schedule) Connect(n *Node) {
-	m := s.nodes[n.Id]
+	m := s.nodes[n.ID]
 	if m.up || m.closing {
 		s.broke("connect to a node that is connected")
 	}
@@ -402,8 +402,8 @@ func (s *schedule) Connect(n *Node) {
 	})
 }
 
-// disconnect is an effect.
-func (s *schedule) Disconnect(n *Node, _ error) { s.disconnectSoon(s.nodes[n.Id]) }
+// Disconnect is an effect.
+func (s *schedule) Disconnect(n *Node, _ error) { s.disconnectSoon(s.nodes[n.ID]) }
 
 // disconnectSoon ends a connection: requests are refused at once, and the core hears of it a little later.
 func (s *schedule) disconnectSoon(m *modelNode) {
@@ -417,7 +417,7 @@ func (s *schedule) disconnectSoon(m *modelNode) {
 	}
 	s.after(wait, func() {
 		m.link++
-		s.trace("node %d: disconnected", m.node.Id)
+		s.trace("node %d: disconnected", m.node.ID)
 		lost := m.outstanding
 		m.outstanding = nil
 		for _, f := range lost {
@@ -434,7 +434,7 @@ func (s *schedule) disconnectSoon(m *modelNode) {
 
 // haunt lets a broker find a lost request much later than its connection ended.
 func (s *schedule) haunt(r *Request) {
-	batches, node := s.read(r), r.Node.Id
+	batches, node := s.read(r), r.Node.ID
 	s.after(s.within(2*time.Second), func() {
 		for i := range batches {
 			b := &batches[i]
@@ -479,9 +479,9 @@ func (s *schedule) appendTo(b *producedBatch) (int16, int64) {
 	return code, offset
 }
 
-// send is an effect.
+// Send is an effect.
 func (s *schedule) Send(n *Node, r *Request) bool {
-	m := s.nodes[n.Id]
+	m := s.nodes[n.ID]
 	if m.closing {
 		return false
 	}
@@ -544,8 +544,8 @@ func (s *schedule) serveAt(m *modelNode, f *flight, link int, at time.Duration) 
 func (s *schedule) serve(f *flight) {
 	f.served = true
 	for i, b := range s.read(f.request) {
-		f.answers[i] = s.answer(&b, f.request.Node.Id)
-		s.trace("node %d: topic%d/%d e%d s%d %d: code %d", f.request.Node.Id, b.topic, b.partition, b.header.ProducerEpoch,
+		f.answers[i] = s.answer(&b, f.request.Node.ID)
+		s.trace("node %d: topic%d/%d e%d s%d %d: code %d", f.request.Node.ID, b.topic, b.partition, b.header.ProducerEpoch,
 			b.header.BaseSequence, b.records, f.answers[i].code)
 		if s.faulty() && s.chance(s.character.refuse/5) {
 			f.answers[i] = Answer{} // left out
@@ -599,7 +599,7 @@ func (s *schedule) refuse(b *producedBatch, a *Answer) int16 {
 	return codeNone
 }
 
-// encode is an effect.
+// Encode is an effect.
 func (s *schedule) Encode(r *Request, b *batch.Batch) {
 	s.compressing[b] = true
 	s.after(s.within(workMax), func() {
@@ -614,7 +614,7 @@ func (s *schedule) Encode(r *Request, b *batch.Batch) {
 	})
 }
 
-// resolve is an effect.
+// Resolve is an effect.
 func (s *schedule) Resolve(l *Lane, b *batch.Batch, o batch.Outcome) {
 	s.trace("%s: %s resolved: %+v %+v", laneName(l), s.idsOf(b), o, o.Failure)
 	if age := s.now - b.Created; age > s.character.deliveryTimeout+workMax {
@@ -637,13 +637,13 @@ func (s *schedule) Resolve(l *Lane, b *batch.Batch, o batch.Outcome) {
 	s.tell(b, o)
 }
 
-// refresh is an effect.
+// Refresh is an effect.
 func (s *schedule) Refresh(string) { s.after(s.within(50*time.Millisecond), s.lead) }
 
-// hint is an effect.
+// Hint is an effect.
 func (s *schedule) Hint(*Request, Passenger, *Answer) { s.after(s.within(5*time.Millisecond), s.lead) }
 
-// fetchID is an effect.
+// FetchID is an effect.
 func (s *schedule) FetchID() {
 	s.after(s.within(100*time.Millisecond), func() {
 		if s.faulty() && s.chance(s.character.idFails) {
@@ -668,7 +668,7 @@ func (s *schedule) Retried(l *Lane, b *batch.Batch, err error) {
 }
 
 func (s *schedule) Answered(r *Request, _ time.Duration, err error) {
-	s.trace("node %d: answered, error %v", r.Node.Id, err)
+	s.trace("node %d: answered, error %v", r.Node.ID, err)
 }
 
 // idsOf lists the records of a batch.

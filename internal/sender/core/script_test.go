@@ -297,7 +297,7 @@ func (s *script) warm(c *command) {
 	for _, name := range c.words {
 		s.run("append " + name + " waiter")
 		if n := s.partition(name).Sender.(*Lane).leader; n.link != linkUp {
-			s.run(fmt.Sprintf("connected n=%d", n.Id))
+			s.run(fmt.Sprintf("connected n=%d", n.ID))
 		}
 		for name := range s.compresses {
 			s.run("encoded " + name)
@@ -318,12 +318,12 @@ func (s *script) connectFailed(c *command) {
 
 func (s *script) disconnected(c *command) {
 	n := s.node(c)
-	s.refusing[n.Id] = false
+	s.refusing[n.ID] = false
 	s.core.Disconnected(s.now, n, c.has("peaceful"))
 }
 
 // refusing makes the connection to n take no more requests: it has begun to close.
-func (s *script) refuses(c *command) { s.refusing[s.node(c).Id] = true }
+func (s *script) refuses(c *command) { s.refusing[s.node(c).ID] = true }
 
 // append appends records of size bytes to a partition: the last one waits for its outcome with "waiter".
 func (s *script) append(c *command) {
@@ -444,7 +444,7 @@ func (s *script) abort(*command) { s.core.Abort(s.now, errors.New("producer clos
 func (s *script) state(*command) {
 	links := []string{"down", "connecting", "up", "closing"}
 	for _, n := range s.core.Nodes {
-		s.print("node %d %s unanswered=%d departing=%d ready=%d lingering=%d", n.Id, links[n.link], n.unanswered, len(n.departures), n.readyNow, len(n.lingering))
+		s.print("node %d %s unanswered=%d departing=%d ready=%d lingering=%d", n.ID, links[n.link], n.unanswered, len(n.departures), n.readyNow, len(n.lingering))
 	}
 	for _, t := range s.core.topics {
 		for _, l := range t.lanes {

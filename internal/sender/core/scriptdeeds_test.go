@@ -22,8 +22,8 @@ func (s *script) Encode(r *Request, b *batch.Batch) {
 }
 
 func (s *script) Send(n *Node, r *Request) bool {
-	if s.refusing[n.Id] {
-		s.print("send n%d: refused", n.Id)
+	if s.refusing[n.ID] {
+		s.print("send n%d: refused", n.ID)
 		return false
 	}
 	r.LayOut(1000)
@@ -39,13 +39,13 @@ func (s *script) Send(n *Node, r *Request) bool {
 		}
 		parts = append(parts, text)
 	}
-	s.print("send r%d n%d %s", s.requests, n.Id, strings.Join(parts, "; "))
+	s.print("send r%d n%d %s", s.requests, n.ID, strings.Join(parts, "; "))
 	return true
 }
 
-func (s *script) Connect(n *Node) { s.print("connect n%d %s", n.Id, n.Address) }
+func (s *script) Connect(n *Node) { s.print("connect n%d %s", n.ID, n.Address) }
 
-func (s *script) Disconnect(n *Node, reason error) { s.print("disconnect n%d: %v", n.Id, reason) }
+func (s *script) Disconnect(n *Node, reason error) { s.print("disconnect n%d: %v", n.ID, reason) }
 
 func (s *script) Resolve(l *Lane, b *batch.Batch, o batch.Outcome) {
 	name := s.name(b)

@@ -137,7 +137,7 @@ func (s *stage) leak() error {
 	}
 	for _, n := range s.core.Nodes {
 		if n.unanswered != 0 || len(n.departures) != 0 || n.readyNow != 0 {
-			complain("node %d: %d unanswered, %d departing, %d ready", n.Id, n.unanswered, len(n.departures), n.readyNow)
+			complain("node %d: %d unanswered, %d departing, %d ready", n.ID, n.unanswered, len(n.departures), n.readyNow)
 		}
 	}
 	if s.core.encoding != 0 {
