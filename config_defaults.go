@@ -13,8 +13,8 @@ import (
 const (
 	// forever stands for any time that is longer than a Duration can count. Sums of two of them do not overflow.
 	forever = time.Duration(math.MaxInt64 / 2)
-	// javaIntMillis is the longest time that Java's INT settings can say.
-	javaIntMillis = math.MaxInt32 * time.Millisecond
+	// javaIntMax is the longest time that Java's INT settings can say.
+	javaIntMax = math.MaxInt32 * time.Millisecond
 	// idempotentInFlightMax is how many batches of a producer a broker remembers per partition.
 	idempotentInFlightMax = 5
 	defaultClientID       = "omnibus"
@@ -35,8 +35,8 @@ type limit[T int | int64 | time.Duration] struct {
 var durationLimits = []limit[time.Duration]{
 	{"Linger", "linger.ms", func(c *Config) *time.Duration { return &c.Linger }, 5 * time.Millisecond, 0, forever, 0, "no lingering"},
 	{"MaxBlock", "max.block.ms", func(c *Config) *time.Duration { return &c.MaxBlock }, time.Minute, 0, forever, 0, "never waiting"},
-	{"DeliveryTimeout", "delivery.timeout.ms", func(c *Config) *time.Duration { return &c.DeliveryTimeout }, 2 * time.Minute, time.Millisecond, javaIntMillis, 0, ""},
-	{"RequestTimeout", "request.timeout.ms", func(c *Config) *time.Duration { return &c.RequestTimeout }, 30 * time.Second, time.Millisecond, javaIntMillis, 0, ""},
+	{"DeliveryTimeout", "delivery.timeout.ms", func(c *Config) *time.Duration { return &c.DeliveryTimeout }, 2 * time.Minute, time.Millisecond, javaIntMax, 0, ""},
+	{"RequestTimeout", "request.timeout.ms", func(c *Config) *time.Duration { return &c.RequestTimeout }, 30 * time.Second, time.Millisecond, javaIntMax, 0, ""},
 	{"CloseTimeout", "omnibus.close.timeout.ms", func(c *Config) *time.Duration { return &c.CloseTimeout }, 30 * time.Second, 0, forever, 0, "not waiting"},
 	{"RetryBackoff", "retry.backoff.ms", func(c *Config) *time.Duration { return &c.RetryBackoff }, 100 * time.Millisecond, 0, forever, 0, "no pause"},
 	{"RetryBackoffMax", "retry.backoff.max.ms", func(c *Config) *time.Duration { return &c.RetryBackoffMax }, time.Second, 0, forever, 0, "no pause"},

@@ -1,7 +1,6 @@
 package omnibus
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -197,8 +196,3 @@ func (e *UnsentError) Error() string {
 
 // Unwrap returns what ended the wait.
 func (e *UnsentError) Unwrap() error { return e.Err }
-
-// isContextError reports whether err is the end of a context rather than a failure.
-func isContextError(err error) bool {
-	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
-}

@@ -9,7 +9,7 @@
 //
 //	accumulator --news----+                         +--> seal, number   (batch)
 //	metadata ----leaders--+     +---------------+   +--> compress       (workers)
-//	connections --answers-+---> | core.step(now)| --+--> send           (broker.Conn)
+//	connections --answers-+---> |   core.Core   | --+--> send           (broker.Conn)
 //	timer --------time----+     +---------------+   +--> resolve        (results, callbacks)
 //	callers -flush, close-+                         +--> connect, refresh metadata
 //

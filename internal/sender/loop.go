@@ -27,7 +27,7 @@ type Surroundings struct {
 	Hint func(Hint)
 	// FetchID gets a producer id; it may block, and is called on a goroutine of its own.
 	FetchID func(ctx context.Context) (idempotence.ProducerID, error)
-	// Tell is called with the outcome of count records of a batch before the batch is released: it wakes who waits
+	// Tell is called with the outcome of a batch's records before the batch is released: it wakes who waits
 	// and queues the callbacks. It takes over the pipeline's reference to the batch.
 	Tell func(p *accumulator.Partition, b *batch.Batch, o batch.Outcome)
 	// Watch is told what the user's Trace wants to know.
@@ -80,7 +80,7 @@ func Start(config core.Config, around Surroundings) *Sender {
 		stats: new(Stats), done: make(chan struct{}),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.core = core.NewCore(config, deeds{s})
+	s.core = core.New(config, deeds{s})
 	s.workers = newEncoders(config.Encoders, s.encodedBatch)
 	go s.run()
 	return s
@@ -190,7 +190,7 @@ func (s *Sender) AddPartitions(t *Topic, partitions []*accumulator.Partition) {
 func (s *Sender) Lead(brokers []core.Broker, leaders []core.Leader) {
 	s.post(func(now time.Duration) {
 		s.core.Brokers(now, brokers)
-		s.core.Led(now, leaders)
+		s.core.Leaders(now, leaders)
 	})
 }
 

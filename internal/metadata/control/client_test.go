@@ -523,7 +523,7 @@ func TestThrottledBrokerIsLeftAloneForItsTime(t *testing.T) {
 				t.Fatal(err)
 			}
 			ready := c.mu.lines[fmt.Sprintf("b%d:1", id)].throttledUntil
-			if waited := time.Since(start); waited < want || ready.Sub(time.Now()) != want {
+			if waited := time.Since(start); waited < want || time.Until(ready) != want {
 				t.Fatalf("broker %d was asked after %v, want %v", id, waited, want)
 			}
 		}

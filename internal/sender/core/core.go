@@ -30,7 +30,7 @@ type Config struct {
 	Seed uint64
 }
 
-// Backoff is an exponential wait: first, doubled for each failure, at most max, give or take a fifth.
+// Backoff is an exponential wait: First, doubled for each failure after the first, at most Max, give or take a fifth.
 type Backoff struct{ First, Max time.Duration }
 
 // TopicConfig is what the core must know of a topic's settings.
@@ -56,7 +56,7 @@ type Topic struct {
 // Core decides. See the package doc; every method with a now is a step.
 type Core struct {
 	Config Config
-	do     effects
+	do     Effects
 	random *rand.Rand
 	now    time.Duration
 
@@ -79,8 +79,8 @@ type Core struct {
 	leaderless time.Duration
 }
 
-// NewCore returns a core that knows nothing yet.
-func NewCore(config Config, do effects) *Core {
+// New returns a core that knows nothing yet, and calls do for what it decides.
+func New(config Config, do Effects) *Core {
 	return &Core{
 		Config: config, do: do,
 		random: rand.New(rand.NewPCG(config.Seed, 1)),
@@ -112,13 +112,6 @@ func (c *Core) News(now time.Duration, l *Lane, signals accumulator.Signal, fres
 	}
 	c.place(l)
 	c.pumpLeader(l)
-}
-
-// hurry marks the batches up to id as waited for.
-func (l *Lane) hurry(id uint64, why Reason) {
-	if id > l.urgent {
-		l.urgent, l.urgentWhy = id, why
-	}
 }
 
 // place puts the lane where it belongs: among those ready at its leader, among those that linger there, or nowhere.
@@ -310,7 +303,7 @@ func (c *Core) placeLeaderless() {
 	}
 }
 
-// Next is when tick has something to do, or 0 for not before something happens.
+// Next is when Tick has something to do, or 0 for not before something happens.
 func (c *Core) Next() time.Duration {
 	next := c.open.earliest
 	if c.leaderless != 0 {

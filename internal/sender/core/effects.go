@@ -7,31 +7,32 @@ import (
 	"github.com/omnibus-kafka/omnibus/internal/batch"
 )
 
-// effects are the deeds that the core decides on. The loop carries them out; tests write them down.
-type effects interface {
+// Effects are the deeds that the core decides on. The loop carries them out; tests write them down. None of them blocks,
+// and none calls the core: what follows a deed is a step of its own.
+type Effects interface {
 	// CloseBatch ends the boarding of a batch, if it is still boarding.
 	CloseBatch(p *accumulator.Partition, b *batch.Batch)
 	// SetReady names the size at which the boarding batch is full and reports whether it has it already.
 	SetReady(p *accumulator.Partition, sizeBytes int) (reached bool)
-	// Encode compresses a batch on a worker; encoded follows.
+	// Encode compresses a batch on a worker; Encoded follows.
 	Encode(r *Request, b *batch.Batch)
-	// Send hands a request to its node's connection; done follows, exactly once. false: the connection is gone, and
-	// its closed event follows or came already.
+	// Send hands a request to its node's connection; Done follows, exactly once. false: the connection is gone, and
+	// Disconnected follows.
 	Send(n *Node, r *Request) bool
-	// Connect opens a connection to the node; connected or connectFailed follows.
+	// Connect opens a connection to the node; Connected or ConnectFailed follows.
 	Connect(n *Node)
-	// Disconnect closes the node's connection; closed follows.
+	// Disconnect closes the node's connection; Disconnected follows.
 	Disconnect(n *Node, reason error)
-	// Resolve tells count records of a batch, from the first on, their outcome.
+	// Resolve tells the records of a batch their outcome.
 	Resolve(l *Lane, b *batch.Batch, o batch.Outcome)
 	// Release drops the reference that a request held on the batch.
 	Release(b *batch.Batch)
-	// Refresh asks for new metadata of a topic; hint passes on a leader that a broker named (KIP-951).
+	// Refresh asks for new metadata of a topic; Hint passes on a leader that a broker named (KIP-951).
 	Refresh(topic string)
 	Hint(r *Request, p Passenger, a *Answer)
-	// FetchID asks for a producer id; producerID follows.
+	// FetchID asks for a producer id; ProducerID follows.
 	FetchID()
-	// trace tells the user's Trace and the counters.
+	// Departed, Retried and Answered are for the counters and the user's Trace.
 	Departed(l *Lane, b *batch.Batch, why Reason)
 	Retried(l *Lane, b *batch.Batch, err error)
 	Answered(r *Request, throttle time.Duration, err error)
@@ -40,7 +41,7 @@ type effects interface {
 // Reason is why a batch left.
 type Reason uint8
 
-// The reasons, in no particular order.
+// The reasons. Reasons is their number.
 const (
 	ReasonNone Reason = iota
 	ReasonFull

@@ -46,9 +46,9 @@ type Lane struct {
 // queuePlace is a lane's place in the queues of its leader.
 type queuePlace struct {
 	ready  bool
-	ticket uint64 // tells the valid entry in node.ready from stale ones
+	ticket uint64 // tells the valid entry in Node.ready from stale ones
 	why    Reason
-	index  int // in node.lingering, -1 if not there
+	index  int // in Node.lingering, -1 if not there
 	due    time.Duration
 	// company is set when the lane may leave before it is due: it lingers, it does not back off.
 	company bool
@@ -85,6 +85,13 @@ func (l *Lane) overtakes(b *batch.Batch) bool {
 		}
 	}
 	return false
+}
+
+// hurry marks the batches up to id as waited for.
+func (l *Lane) hurry(id uint64, why Reason) {
+	if id > l.urgent {
+		l.urgent, l.urgentWhy = id, why
+	}
 }
 
 // drop takes a batch off the list.

@@ -25,7 +25,7 @@ type Broker struct {
 	Account *bufferpool.Account
 }
 
-// errMoved closes a connection to an address that is no longer the broker's.
+// ErrMoved closes a connection to an address that is no longer the broker's.
 var ErrMoved = errors.New("the broker has another address now")
 
 // AddPartitions makes partitions of a topic known.
@@ -41,8 +41,8 @@ func (c *Core) AddPartitions(t *Topic, partitions []*accumulator.Partition) {
 	}
 }
 
-// Led tells new leaders.
-func (c *Core) Led(now time.Duration, news []Leader) {
+// Leaders tells which partitions have another leader now.
+func (c *Core) Leaders(now time.Duration, news []Leader) {
 	c.now = now
 	for i := range news {
 		c.lead(&news[i])
@@ -151,7 +151,7 @@ func (c *Core) ConnectFailed(now time.Duration, n *Node) {
 	}
 }
 
-// Disconnected tells that the node's connection ended; done came for each of its requests.
+// Disconnected tells that the node's connection ended; Done came for each of its requests.
 func (c *Core) Disconnected(now time.Duration, n *Node, peaceful bool) {
 	c.now = now
 	n.Conn = nil

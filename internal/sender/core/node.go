@@ -15,7 +15,7 @@ const (
 	linkDown linkState = iota
 	linkConnecting
 	linkUp
-	linkClosing // it refused a request; its closed event is under way
+	linkClosing // it refused a request; Disconnected is under way
 )
 
 // Node is a broker as the sender sees it: its connection, what is on the way to it, and the lanes that it leads.
@@ -44,7 +44,7 @@ type Node struct {
 	LastErr error
 }
 
-// readyLane is an entry of node.ready; it is stale when the lane has another ticket.
+// readyLane is an entry of Node.ready; it is stale when the lane has another ticket.
 type readyLane struct {
 	lane   *Lane
 	ticket uint64

@@ -5,8 +5,44 @@ import (
 	"strings"
 	"time"
 
+	"github.com/omnibus-kafka/omnibus/internal/batch"
+	"github.com/omnibus-kafka/omnibus/internal/broker"
 	"github.com/omnibus-kafka/omnibus/internal/wire"
 )
+
+// Request is a Produce request from its departure to its answer.
+type Request struct {
+	broker.ProduceRequest
+
+	Node     *Node
+	acks     int16
+	Bytes    int
+	encoding int // batches that are still on a worker
+	Batches  []Passenger
+	// answers are filled by the connection's read loop before Done, one for each of Batches, in their order.
+	answers []Answer
+	Nodes   []Endpoint // that the broker named beside them
+	wires   wireScratch
+}
+
+// Passenger is a batch on a request.
+type Passenger struct {
+	Lane  *Lane
+	Batch *batch.Batch
+	// topicID is the topic's id as it was sent: the answer has it, whatever the topic's has become meanwhile.
+	topicID [16]byte
+}
+
+// Answer is a broker's word about one batch.
+type Answer struct {
+	answered      bool
+	code          int16
+	offset        int64
+	logAppendTime int64
+	Leader, Epoch int32 // -1 unless the broker named the partition's leader
+	message       string
+	errors        []wire.RecordError
+}
 
 // Endpoint is where a broker is reached.
 type Endpoint struct {
@@ -28,7 +64,36 @@ func (s *wireScratch) clear() {
 	clear(s.partitions)
 }
 
-// LayOut fills r.Wire from r.batches, which it brings into the order of the wire: the partitions of a topic stand
+// newRequest returns an empty request for the node.
+func (c *Core) newRequest(n *Node) *Request {
+	last := len(c.spare) - 1
+	if last < 0 {
+		return &Request{Node: n}
+	}
+	r := c.spare[last]
+	c.spare = c.spare[:last]
+	r.Node = n
+	return r
+}
+
+// dropRequest ends a request's life; another one takes over its memory.
+func (c *Core) dropRequest(r *Request) {
+	clear(r.Batches)
+	clear(r.answers)
+	r.wires.clear()
+	*r = Request{Batches: r.Batches[:0], answers: r.answers[:0], Nodes: r.Nodes[:0], wires: r.wires}
+	c.spare = append(c.spare, r)
+}
+
+// Records is how many records the request carries.
+func (r *Request) Records() (n int) {
+	for _, p := range r.Batches {
+		n += p.Batch.Count()
+	}
+	return n
+}
+
+// LayOut fills r.Wire from r.Batches, which it brings into the order of the wire: the partitions of a topic stand
 // together.
 func (r *Request) LayOut(timeoutMillis int32) {
 	slices.SortStableFunc(r.Batches, func(a, b Passenger) int {

@@ -197,7 +197,7 @@ func newSchedule(t testing.TB, seed uint64) *schedule {
 		retries = s.random.IntN(3)
 	}
 	backoff := Backoff{First: 10 * time.Millisecond, Max: 150 * time.Millisecond}
-	s.core = NewCore(Config{
+	s.core = New(Config{
 		InFlightMax: pick(1, 2, 5, 5), RequestBytesMax: pick(2000, 6000), Retries: retries, RetryBackoff: backoff, Reconnect: backoff,
 		HaltOnFailure: s.character.halt, Encoders: pick(1, 2, 4), Refusal: refusal, Seed: seed,
 	}, s)
@@ -317,7 +317,7 @@ func (s *schedule) lead() {
 		}
 	}
 	s.trace("led %+v", s.leaders())
-	s.core.Led(s.now, news)
+	s.core.Leaders(s.now, news)
 }
 
 // leaders lists the partitions' leaders.

@@ -127,7 +127,7 @@ func newScript(t *testing.T) *script {
 		s.batches++
 		s.names[b] = fmt.Sprintf("b%d", s.batches)
 	}
-	s.core = NewCore(Config{
+	s.core = New(Config{
 		InFlightMax: 5, RequestBytesMax: 1 << 20, Retries: -1, Encoders: 2, Refusal: refusal,
 		RetryBackoff: Backoff{100 * time.Millisecond, time.Second}, Reconnect: Backoff{50 * time.Millisecond, time.Second},
 	}, s)
@@ -287,7 +287,7 @@ func (s *script) leader(c *command) {
 	p := s.partition(c.words[0])
 	id := [16]byte{byte(c.number("life", 1))}
 	copy(id[1:], p.Topic.Name)
-	s.core.Led(s.now, []Leader{{Partition: p, Leader: int32(c.number("n", 1)), Epoch: int32(c.number("epoch", 1)), TopicID: id}})
+	s.core.Leaders(s.now, []Leader{{Partition: p, Leader: int32(c.number("n", 1)), Epoch: int32(c.number("epoch", 1)), TopicID: id}})
 }
 
 // warm has the first batch of each partition acknowledged, and writes nothing of it.

@@ -71,7 +71,7 @@ func findJava(ctx context.Context) (string, error) {
 		java, err = exec.LookPath(filepath.Join(home, "bin", "java"))
 	}
 	if err != nil {
-		return "", fmt.Errorf("Java is missing (neither in JAVA_HOME nor in PATH): want version %d or newer", javaMajorMin)
+		return "", fmt.Errorf("no java in JAVA_HOME or in PATH: want version %d or newer", javaMajorMin)
 	}
 	out, err := exec.CommandContext(ctx, java, "-version").CombinedOutput()
 	if err != nil {

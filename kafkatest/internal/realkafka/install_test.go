@@ -16,7 +16,7 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 	t.Setenv("JAVA_HOME", "")
 	t.Setenv("PATH", bin)
 	t.Setenv(cacheEnv, t.TempDir())
-	if _, err := Look(t.Context()); err == nil || !strings.Contains(err.Error(), "Java is missing") {
+	if _, err := Look(t.Context()); err == nil || !strings.Contains(err.Error(), "no java") {
 		t.Errorf("without Java: %v", err)
 	}
 	if err := os.Symlink(java, filepath.Join(bin, "java")); err != nil {
