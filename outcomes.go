@@ -73,9 +73,6 @@ func (t *telling) Run() {
 // end gives back what the job held, and the job itself for another batch.
 func (t *telling) end() {
 	p := t.producer
-	if n := t.batch.Callbacks(); n > 0 {
-		p.pipeline.Callbacks.Release(&t.part.Lane, n)
-	}
 	p.pipeline.Accumulator.ReleaseBatch(t.batch)
 	*t = telling{}
 	p.tellings.Put(t)

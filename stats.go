@@ -63,8 +63,9 @@ type BufferStats struct {
 
 // TimeStats are where the time goes.
 type TimeStats struct {
-	// Boarding is the time from a batch's first record to its departure, RequestLatency from a request's last written
-	// byte to its answer, AckLatency from a batch's first record to its acknowledgement.
+	// Boarding is the time from a batch's first record to its departure, RequestLatency from the hand-over of a request to
+	// its connection to the answer, so that a write that blocks counts, AckLatency from a batch's first record to its
+	// acknowledgement.
 	Boarding, RequestLatency, AckLatency Distribution
 	// BatchRecords is the number of records in a batch, as if it were in nanoseconds.
 	BatchRecords Distribution

@@ -60,7 +60,7 @@ type RequestOutcome struct {
 	Broker  int32
 	Batches int
 	Bytes   int
-	// Latency is the time from the last byte written to the answer; 0 if none came, or none was asked for (acks=0).
+	// Latency is the time from the hand-over to the connection to the answer; 0 if none came, or none was asked for (acks=0).
 	Latency time.Duration
 	// Throttle is how long the broker asked to be left alone; 0 for not at all.
 	Throttle time.Duration

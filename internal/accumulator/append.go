@@ -7,7 +7,6 @@ import (
 
 	"github.com/omnibus-kafka/omnibus/internal/batch"
 	"github.com/omnibus-kafka/omnibus/internal/bufferpool"
-	"github.com/omnibus-kafka/omnibus/internal/dispatch"
 	"github.com/omnibus-kafka/omnibus/internal/wire"
 )
 
@@ -44,9 +43,7 @@ type appending struct {
 	accumulator *Accumulator
 	sizeMax     int // of the record in a batch, wherever it comes to sit
 
-	lane    *dispatch.Lane // in which room for callbacks is reserved, or nil
-	rooms   int            // for how many
-	batch   *batch.Batch   // to be opened if none is
+	batch   *batch.Batch // to be opened if none is
 	chain   *bufferpool.Slab
 	account *bufferpool.Account // that the chain was charged to
 	bytes   int                 // that the chain has room for
@@ -54,49 +51,34 @@ type appending struct {
 
 // want is what an attempt lacks when it fails.
 type want struct {
-	room  bool // for the record's callback
 	bytes int
 	hint  bufferpool.Class
 }
-
-// roomsTaken is how many callbacks' room a partition takes in advance: an atomic addition for each record, on memory that
-// the callback workers write as well, was a twelfth of what a 100-byte record costs.
-const roomsTaken = 256
 
 // Append lets the record board. It copies the record's bytes and keeps none of the caller's. When there is no room it
 // waits for as long as how.Wait says or until ctx ends. Errors are ErrFull, the pool's, the dispatcher's (too many
 // callbacks), and the cause for which the partition was refused.
 func (a *Accumulator) Append(ctx context.Context, t *Topic, e *batch.Entry, how *Boarding) (Place, error) {
 	w := appending{accumulator: a, sizeMax: e.SizeMax()}
+	defer w.giveBack()
 	for {
 		p := how.Partition
 		if how.Sticky {
 			p = t.stickyPartition()
 		}
-		place, lack, done, err := w.attempt(p, e, how)
-		if err != nil {
-			w.giveBack()
-			w.releaseCallback()
-			return Place{}, err
-		}
-		if done {
-			w.giveBack()
-			w.releaseCallback()
-			return place, nil
-		}
-		if lack.room {
-			if err := w.reserveCallback(ctx, p, &how.Wait); err != nil {
-				w.giveBack()
+		if how.Callback != nil {
+			if err := a.admit(ctx, p, &how.Wait); err != nil {
 				return Place{}, err
 			}
-			continue
 		}
-		if lack.bytes == 0 {
+		place, lack, done, err := w.attempt(p, e, how)
+		switch {
+		case err != nil || done:
+			return place, err
+		case lack.bytes == 0:
 			continue // the sticky partition moved on while we came: follow it
 		}
 		if err := w.takeRoom(ctx, p, lack, &how.Wait); err != nil {
-			w.giveBack()
-			w.releaseCallback()
 			return Place{}, err
 		}
 	}
@@ -113,10 +95,6 @@ func (w *appending) attempt(p *Partition, e *batch.Entry, how *Boarding) (place 
 	if sticky && p.Number != t.Sticky.Current() {
 		p.mu.Unlock()
 		return Place{}, want{}, false, nil
-	}
-	if how.Callback != nil && p.mu.rooms == 0 && w.lane != &p.Lane {
-		p.mu.Unlock()
-		return Place{}, want{room: true}, false, nil
 	}
 	closed, spare := p.makeWayLocked(e, w.sizeMax)
 	lack = p.lackLocked(e, w.sizeMax)
@@ -195,44 +173,16 @@ func (w *appending) takeRoom(ctx context.Context, p *Partition, lack want, wait 
 	return err
 }
 
-// seatCallbackLocked uses up room for a callback: of the partition's stock, which gets what was reserved.
-func (p *Partition) seatCallbackLocked(w *appending) {
-	if w.lane == &p.Lane {
-		p.mu.rooms += w.rooms
-		w.lane = nil
-	}
-	p.mu.rooms--
-}
-
-// reserveCallback reserves room for the record's callback in the partition's lane, and for more if there is plenty, in
-// exchange for another lane's. It may wait for as long as wait says, and deducts what it did.
-func (w *appending) reserveCallback(ctx context.Context, p *Partition, wait *time.Duration) error {
-	w.releaseCallback()
-	w.rooms = roomsTaken
-	if w.accumulator.callbacks.TryReserve(&p.Lane, w.rooms) {
-		w.lane = &p.Lane
-		return nil
-	}
-	w.rooms = 1
-	err := w.accumulator.callbacks.Reserve(ctx, &p.Lane, 0)
-	if err != nil && *wait > 0 {
-		began := time.Now()
-		err = w.accumulator.callbacks.Reserve(ctx, &p.Lane, *wait)
-		*wait -= time.Since(began)
-	}
-	if err != nil {
+// admit waits until the callbacks of the partition are not too far behind to take one more, for at most wait, and deducts
+// what it waited.
+func (a *Accumulator) admit(ctx context.Context, p *Partition, wait *time.Duration) error {
+	if err := a.callbacks.Admit(ctx, &p.Lane, 0); err == nil || *wait <= 0 {
 		return err
 	}
-	w.lane = &p.Lane
-	return nil
-}
-
-// releaseCallback gives the reserved room back.
-func (w *appending) releaseCallback() {
-	if w.lane != nil {
-		w.accumulator.callbacks.Release(w.lane, w.rooms)
-		w.lane = nil
-	}
+	began := time.Now()
+	err := a.callbacks.Admit(ctx, &p.Lane, *wait)
+	*wait -= time.Since(began)
+	return err
 }
 
 // giveBack returns what was taken and not needed.
@@ -293,9 +243,6 @@ func (p *Partition) boardLocked(w *appending, e *batch.Entry, how *Boarding) (Pl
 	if w.chain != nil && b.MissingExactly(e) > 0 {
 		b.AddSlabs(w.chain)
 		w.chain = nil
-	}
-	if how.Callback != nil {
-		p.seatCallbackLocked(w)
 	}
 	seat, delta := b.Board(e, how.Callback, how.Tag)
 	p.mu.accepted++

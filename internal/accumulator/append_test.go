@@ -210,9 +210,6 @@ func TestRefusedPartitionTakesNothingMore(t *testing.T) {
 		if _, err := s.Append(t.Context(), s.topic, entry(nil), &Boarding{Partition: p}); !errors.Is(err, cause) {
 			t.Errorf("%v, want the first cause", err)
 		}
-		if pending := p.Lane.Pending(); pending != 0 {
-			t.Errorf("%d callbacks are still reserved", pending)
-		}
 		s.empty()
 	})
 }
@@ -248,7 +245,22 @@ func TestNoAppendSucceedsOnceRefuseReturned(t *testing.T) {
 	}
 }
 
-func TestCallbacksAreReservedBeforeTheirRecordsBoard(t *testing.T) {
+// held is a job that ends when its channel is closed.
+type held chan struct{}
+
+func (h held) Run()         { <-h }
+func (h held) Records() int { return 1 }
+
+// fallBehind makes as many callbacks of the partition wait as the helper allows, until the returned channel is closed.
+func (s *stop) fallBehind(p *Partition) held {
+	h := make(held)
+	for range 4 {
+		s.callbacks.Submit(&p.Lane, h)
+	}
+	return h
+}
+
+func TestRecordsWithACallbackWaitForCallbacksThatAreBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStop(t, 1<<20, 1, &Settings{BatchBytes: 1000, BatchBytesMax: 1 << 20})
 		p := s.partition(0)
@@ -256,51 +268,36 @@ func TestCallbacksAreReservedBeforeTheirRecordsBoard(t *testing.T) {
 			_, err := s.Append(t.Context(), s.topic, entry(nil), &Boarding{Partition: p, Callback: t, Tag: 7, Wait: wait})
 			return err
 		}
-		for range 4 { // as many as the helper allows
-			if err := add(0); err != nil {
-				t.Fatal(err)
-			}
+		if err := add(0); err != nil {
+			t.Fatal(err)
 		}
+		behind := s.fallBehind(p)
 		if err := add(0); !errors.Is(err, dispatch.ErrLaneFull) {
-			t.Errorf("the fifth callback: %v", err)
+			t.Errorf("with callbacks behind: %v", err)
 		}
-		s.add(p, 10) // without a callback nothing is reserved
-		released := make(chan error)
-		go func() { released <- add(time.Minute) }()
+		s.add(p, 10) // a record without a callback does not wait
+		admitted := make(chan error)
+		go func() { admitted <- add(time.Minute) }()
 		synctest.Wait()
-		s.callbacks.Release(&p.Lane, 1)
-		if err := <-released; err != nil {
+		close(behind)
+		if err := <-admitted; err != nil {
 			t.Error(err)
-		}
-		if pending := p.Lane.Pending(); pending != 4 {
-			t.Errorf("%d callbacks are reserved, want 4", pending)
 		}
 		_, batches := s.news(p)
 		b := batches[0]
 		seats := b.Seats()
-		if b.Callbacks() != 5 || len(seats) != 6 || seats[0].Callback != t || seats[0].Tag != 7 || seats[4].Callback != nil {
+		if b.Callbacks() != 2 || len(seats) != 3 || seats[0].Callback != t || seats[0].Tag != 7 || seats[1].Callback != nil {
 			t.Errorf("%d callbacks, seats %+v", b.Callbacks(), seats)
 		}
 	})
 }
 
-func TestReservationFollowsTheStickyPartition(t *testing.T) {
-	s := newStop(t, 1<<20, 8, &Settings{BatchBytes: 200, BatchBytesMax: 200})
-	for i := range 100 {
-		place, err := s.Append(t.Context(), s.topic, entry(make([]byte, 60)), &Boarding{Sticky: true, Callback: 1})
-		if err != nil {
-			t.Fatal(err)
+func TestAnyNumberOfRecordsWithCallbacksMayBeOnTheirWay(t *testing.T) {
+	s := newStop(t, 1<<20, 1, &Settings{BatchBytes: 1000, BatchBytesMax: 1 << 20})
+	for i := range 1000 { // the helper lets 4 callbacks be behind
+		if _, err := s.Append(t.Context(), s.topic, entry(nil), &Boarding{Partition: s.partition(0), Callback: 1}); err != nil {
+			t.Fatalf("record %d: %v", i, err)
 		}
-		for _, p := range s.topic.Partitions() {
-			want := 0
-			if p == place.Partition {
-				want = 1
-			}
-			if p.Lane.Pending() != want {
-				t.Fatalf("record %d: partition %d has %d reservations, want %d", i, p.Number, p.Lane.Pending(), want)
-			}
-		}
-		s.callbacks.Release(&place.Partition.Lane, 1)
 	}
 }
 
@@ -309,12 +306,8 @@ func TestWaitingForACallbackAndForRoomHaveOneBudget(t *testing.T) {
 		s := newStop(t, 4<<10, 2, &Settings{BatchBytes: 1000, BatchBytesMax: 1 << 20})
 		p := s.partition(1)
 		s.add(s.partition(0), 3000)
-		for range 4 {
-			if err := s.callbacks.Reserve(t.Context(), &p.Lane, 0); err != nil {
-				t.Fatal(err)
-			}
-		}
-		time.AfterFunc(600*time.Millisecond, func() { s.callbacks.Release(&p.Lane, 1) })
+		behind := s.fallBehind(p)
+		time.AfterFunc(600*time.Millisecond, func() { close(behind) })
 		began := time.Now()
 		_, err := s.Append(t.Context(), s.topic, entry(make([]byte, 2000)), &Boarding{Partition: p, Callback: 1, Wait: time.Second})
 		if !errors.Is(err, bufferpool.ErrTimeout) || time.Since(began) != time.Second {

@@ -49,7 +49,6 @@ type Partition struct {
 		fresh      []*batch.Batch // not announced to the sender yet
 		readyBytes int            // size at which the sender wants to hear of the boarding batch
 		usualBytes int            // what the last batches took, which tells the size of the first slab
-		rooms      int            // for callbacks, reserved in Lane and not used yet
 		turnBytes  int            // of unkeyed records, that the topic's Sticky has not heard of
 		accepted   int64          // records that boarded
 	}

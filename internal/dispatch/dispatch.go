@@ -21,7 +21,7 @@ type Job interface {
 	// itself, and should go on in a deferred call when a callback ends its goroutine with runtime.Goexit; what it lets
 	// through is counted, and costs the rest of this job and nothing else. It is called once.
 	Run()
-	// Records is the number of records in the batch, for Stats. It is called once, by Submit.
+	// Records is the number of records in the batch, for Stats and Admit. It is called once, by Submit.
 	Records() int
 }
 
@@ -37,7 +37,7 @@ type Config struct {
 	HeldMax time.Duration
 	// IdleMax is the time after which a worker without work ends. Default: 5 s.
 	IdleMax time.Duration
-	// LanePendingMax is how many callbacks of one lane may be reserved and not yet released. Default: 65,536.
+	// LanePendingMax is how many records of one lane may wait for their callbacks before Admit blocks. Default: 65,536.
 	LanePendingMax int
 	// OnPanic is told of a panic that a job let through, on the worker's goroutine, with the stack of the panic. It
 	// must not block. nil means that the panic is only counted.
@@ -69,7 +69,7 @@ func (c Config) withDefaults() Config {
 // callbacks included.
 type Dispatcher struct {
 	config  Config        // immutable
-	closing chan struct{} // closed by Close, which ends blocked Reserve calls
+	closing chan struct{} // closed by Close, which ends blocked Admit calls
 	panics  atomic.Uint64
 
 	mu struct {
@@ -107,6 +107,7 @@ func New(config Config) *Dispatcher {
 // nothing. It is legal after Close: the job then runs on a worker that ends with it.
 func (d *Dispatcher) Submit(l *Lane, j Job) {
 	records := j.Records()
+	l.pending.Add(int64(records))
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	l.queue.push(task{job: j, records: records})
@@ -121,7 +122,7 @@ func (d *Dispatcher) Submit(l *Lane, j Job) {
 }
 
 // Close ends the idle workers and returns when they have ended. It does not wait for running jobs, which Drain does:
-// their workers end by themselves when nothing is left to run. Reserve calls that block return ErrClosed. Calling Close
+// their workers end by themselves when nothing is left to run. Admit calls that block return ErrClosed. Calling Close
 // again, or within a callback, is harmless.
 func (d *Dispatcher) Close() {
 	d.mu.Lock()

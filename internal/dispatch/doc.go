@@ -17,11 +17,11 @@
 //  3. While a lane waits, every worker is busy or on its way; and unless WorkersMax is reached, a timer looks for
 //     workers that one job has held for longer than HeldMax and adds a worker for each. While no lane waits, no timer
 //     runs, and a worker without work ends after IdleMax: an idle producer holds no goroutine here.
-//  4. No call made within a callback can wait for that callback: Submit never blocks, Reserve exempts workers, and
+//  4. No call made within a callback can wait for that callback: Submit never blocks, Admit exempts workers, and
 //     Drain leaves out the lanes whose callbacks are themselves inside Drain.
 //  5. No lock is held while a job runs, and Dispatcher.mu and Lane.mu are never held together.
 //
 // One lock serves all lanes because it is taken twice a batch, not once a record. Rejected: a goroutine for each
 // partition (10,000 partitions are 10,000 stacks), a single callback goroutine (one slow callback stops all), and an
-// unbounded queue (a slow callback would eat the memory that buffer.memory is meant to bound; hence Reserve).
+// unbounded queue (a slow callback would eat the memory that buffer.memory is meant to bound; hence Admit).
 package dispatch

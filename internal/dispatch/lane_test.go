@@ -3,188 +3,154 @@ package dispatch
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
-func reserve(t *testing.T, d *Dispatcher, l *Lane, n int) {
-	t.Helper()
+// behind makes n records of the lane wait behind a callback that ends when the returned function is called.
+func behind(d *Dispatcher, l *Lane, n int) (release func()) {
+	hold := make(chan struct{})
 	for range n {
-		if err := d.Reserve(t.Context(), l, 0); err != nil {
-			t.Fatal(err)
-		}
+		d.Submit(l, jobFunc(func() { <-hold }))
 	}
+	return sync.OnceFunc(func() { close(hold) })
 }
 
-func TestAFullLaneBlocksNoOther(t *testing.T) {
+func TestALaneThatIsBehindBlocksNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := New(Config{LanePendingMax: 3})
 		defer d.Close()
 		var full, empty Lane
-		reserve(t, d, &full, 3)
+		defer behind(d, &full, 3)()
 		start := time.Now()
-		err := d.Reserve(t.Context(), &full, time.Minute)
+		err := d.Admit(t.Context(), &full, time.Minute)
 		if !errors.Is(err, ErrLaneFull) || time.Since(start) != time.Minute {
 			t.Errorf("got %v after %v, want ErrLaneFull after 1m", err, time.Since(start))
 		}
-		reserve(t, d, &empty, 3)
-		if full.Pending() != 3 || empty.Pending() != 3 {
-			t.Errorf("%d and %d pending, want 3 and 3", full.Pending(), empty.Pending())
+		if err := d.Admit(t.Context(), &empty, 0); err != nil {
+			t.Error(err)
+		}
+		if full.Pending() != 3 || empty.Pending() != 0 {
+			t.Errorf("%d and %d pending, want 3 and 0", full.Pending(), empty.Pending())
 		}
 	})
 }
 
-func TestReserveWithoutTimeAnswersAtOnce(t *testing.T) {
+func TestAdmitWithoutTimeAnswersAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := New(Config{LanePendingMax: 1})
 		defer d.Close()
 		var lane Lane
-		reserve(t, d, &lane, 1)
+		release := behind(d, &lane, 1)
 		start := time.Now()
 		for _, timeout := range []time.Duration{0, -time.Second} {
-			if err := d.Reserve(t.Context(), &lane, timeout); !errors.Is(err, ErrLaneFull) {
+			if err := d.Admit(t.Context(), &lane, timeout); !errors.Is(err, ErrLaneFull) {
 				t.Errorf("timeout %v: got %v, want ErrLaneFull", timeout, err)
 			}
 		}
 		if time.Since(start) != 0 {
 			t.Errorf("it took %v", time.Since(start))
 		}
-		d.Release(&lane, 1)
-		reserve(t, d, &lane, 1)
+		release()
+		synctest.Wait()
+		if err := d.Admit(t.Context(), &lane, 0); err != nil {
+			t.Errorf("with room: %v", err)
+		}
 	})
 }
 
-func TestReserveEndsWithItsContextAndItsCause(t *testing.T) {
+func TestAdmitEndsWithItsContextAndItsCause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := New(Config{LanePendingMax: 1})
 		defer d.Close()
 		var lane Lane
-		reserve(t, d, &lane, 1)
-		cause := errors.New("the caller lost interest")
+		defer behind(d, &lane, 1)()
+		cause := errors.New("no patience")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		time.AfterFunc(time.Second, func() { cancel(cause) })
-		if err := d.Reserve(ctx, &lane, time.Minute); !errors.Is(err, cause) {
-			t.Errorf("got %v, want %v", err, cause)
+		if err := d.Admit(ctx, &lane, time.Minute); !errors.Is(err, cause) {
+			t.Errorf("got %v, want the context's cause", err)
 		}
-		d.Release(&lane, 1)
-		if lane.Pending() != 0 {
-			t.Errorf("%d pending: the one who gave up took room", lane.Pending())
+		if lane.blocked.Load() != 0 {
+			t.Errorf("%d blocked: the one who gave up is still counted", lane.blocked.Load())
 		}
 	})
 }
 
-func TestCloseEndsBlockedReserves(t *testing.T) {
+func TestCloseEndsBlockedAdmits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := New(Config{LanePendingMax: 1})
 		var lane Lane
-		reserve(t, d, &lane, 1)
+		defer behind(d, &lane, 1)()
 		time.AfterFunc(time.Second, d.Close)
 		start := time.Now()
-		if err := d.Reserve(t.Context(), &lane, time.Minute); !errors.Is(err, ErrClosed) || time.Since(start) != time.Second {
+		if err := d.Admit(t.Context(), &lane, time.Minute); !errors.Is(err, ErrClosed) || time.Since(start) != time.Second {
 			t.Errorf("got %v after %v, want ErrClosed after 1s", err, time.Since(start))
 		}
 	})
 }
 
-func TestBlockedReservesAreServedInOrder(t *testing.T) {
+func TestBlockedAdmitsGoOnWhenCallbacksHaveRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := New(Config{LanePendingMax: 2})
 		defer d.Close()
 		var lane Lane
-		reserve(t, d, &lane, 2)
-		var mu sync.Mutex
-		var served []int
-		for i := range 4 {
-			go func() {
-				if err := d.Reserve(t.Context(), &lane, time.Minute); err != nil {
+		release := behind(d, &lane, 2)
+		var admitted atomic.Int32
+		var callers sync.WaitGroup
+		for range 10 {
+			callers.Go(func() {
+				if err := d.Admit(t.Context(), &lane, time.Minute); err != nil {
 					t.Error(err)
 				}
-				mu.Lock()
-				defer mu.Unlock()
-				served = append(served, i)
-			}()
-			synctest.Wait()
+				admitted.Add(1)
+			})
 		}
-		for range 4 {
-			d.Release(&lane, 1)
-			// Nobody passes those who wait.
-			if err := d.Reserve(t.Context(), &lane, 0); err == nil {
-				t.Error("a newcomer was served before those who wait")
-			}
-			synctest.Wait()
+		synctest.Wait()
+		if admitted.Load() != 0 {
+			t.Errorf("%d were admitted to a lane that is behind", admitted.Load())
 		}
-		if !slices.Equal(served, []int{0, 1, 2, 3}) {
-			t.Errorf("served in the order %v", served)
-		}
-		if lane.Pending() != 2 || lane.blocked.Load() != 0 {
-			t.Errorf("%d pending and %d blocked, want 2 and none", lane.Pending(), lane.blocked.Load())
+		release()
+		callers.Wait()
+		if lane.Pending() != 0 || lane.blocked.Load() != 0 {
+			t.Errorf("%d pending and %d blocked, want none", lane.Pending(), lane.blocked.Load())
 		}
 	})
 }
 
-func TestReservationsNeverExceedTheMaximumNorGetLost(t *testing.T) {
-	const pendingMax, callers, rounds = 3, 32, 400
-	d := New(Config{LanePendingMax: pendingMax})
+func TestNoAdmitMissesTheRoomThatWasMade(t *testing.T) {
+	d := New(Config{LanePendingMax: 1})
 	defer d.Close()
 	var lane Lane
-	seats := make(chan struct{}, pendingMax)
-	var wg sync.WaitGroup
-	for i := range callers {
-		wg.Go(func() {
-			for n := range rounds {
-				timeout := time.Minute
-				if (i+n)%5 == 0 {
-					timeout = time.Microsecond // so that giving up races with being served
+	var callers sync.WaitGroup
+	for range 8 {
+		callers.Go(func() {
+			for range 2000 {
+				if err := d.Admit(t.Context(), &lane, time.Minute); err != nil {
+					t.Error(err)
+					return
 				}
-				if err := d.Reserve(t.Context(), &lane, timeout); err != nil {
-					if !errors.Is(err, ErrLaneFull) || timeout == time.Minute {
-						t.Error(err)
-					}
-					continue
-				}
-				select {
-				case seats <- struct{}{}:
-				default:
-					t.Error("more reservations than the maximum")
-				}
-				<-seats
-				d.Release(&lane, 1)
+				d.Submit(&lane, jobFunc(func() {}))
 			}
 		})
 	}
-	wg.Wait()
+	callers.Wait()
+	drain(t, d)
 	if lane.Pending() != 0 || lane.blocked.Load() != 0 {
 		t.Errorf("%d pending and %d blocked at the end", lane.Pending(), lane.blocked.Load())
 	}
 }
 
-func BenchmarkReserveAndRelease(b *testing.B) {
+func BenchmarkAdmit(b *testing.B) {
 	d := New(Config{})
 	defer d.Close()
 	var lane Lane
 	for b.Loop() {
-		if err := d.Reserve(b.Context(), &lane, time.Second); err != nil {
+		if err := d.Admit(b.Context(), &lane, time.Second); err != nil {
 			b.Fatal(err)
 		}
-		d.Release(&lane, 1)
-	}
-}
-
-func TestAWaiterTakesRoomThatWasGivenBackBeforeItQueued(t *testing.T) {
-	// Between the look of Reserve that finds no room and its place in the queue, all room may come back; then no
-	// Release follows that could wake it.
-	var lane Lane
-	r := &reservation{granted: make(chan struct{})}
-	lane.enqueue(r, 1)
-	select {
-	case <-r.granted:
-	default:
-		t.Error("it waits though there is room")
-	}
-	if lane.Pending() != 1 || lane.blocked.Load() != 0 {
-		t.Errorf("%d pending and %d blocked, want 1 and none", lane.Pending(), lane.blocked.Load())
 	}
 }

@@ -77,20 +77,16 @@ func TestDrainInACallbackEndsWithItsContext(t *testing.T) {
 	})
 }
 
-func TestACallbackReservesBeyondTheMaximum(t *testing.T) {
+func TestACallbackIsAdmittedBeyondTheMaximum(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := New(Config{LanePendingMax: 1})
 		defer d.Close()
 		var lane Lane
-		if err := d.Reserve(t.Context(), &lane, 0); err != nil {
-			t.Fatal(err)
-		}
 		d.Submit(&lane, jobFunc(func() {
-			if err := d.Reserve(t.Context(), &lane, 0); err != nil {
+			if err := d.Admit(t.Context(), &lane, 0); err != nil {
 				t.Error(err)
 			}
-			d.Submit(&lane, jobFunc(func() { d.Release(&lane, 1) }))
-			d.Release(&lane, 1)
+			d.Submit(&lane, jobFunc(func() {}))
 		}))
 		drain(t, d)
 		if lane.Pending() != 0 {

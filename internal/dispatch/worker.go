@@ -155,6 +155,9 @@ const (
 
 func (d *Dispatcher) advance(w *worker) workerState {
 	now := time.Now()
+	if w.lane != nil {
+		d.ran(w.lane, w.task.records)
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if w.called {

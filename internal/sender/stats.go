@@ -28,7 +28,7 @@ type Stats struct {
 	// Throttle is the sum of the times for which brokers asked for silence, in nanoseconds.
 	Throttle atomic.Int64
 
-	// Boarding is the time from a batch's first record to its departure; Request from the write to the answer; Ack from
+	// Boarding is the time from a batch's first record to its departure; Request from the hand-over to the connection to the answer; Ack from
 	// the first record to the outcome. All in nanoseconds. BatchRecords is the number of records a batch.
 	Boarding, Request, Ack, BatchRecords histogram.Histogram
 }
@@ -85,6 +85,6 @@ func (s *Stats) answered(r *core.Request, throttle time.Duration, err error) {
 	}
 	s.Requests.Add(1)
 	if !r.AnsweredAt.IsZero() {
-		s.Request.Record(int64(r.AnsweredAt.Sub(r.WrittenAt)))
+		s.Request.Record(int64(r.AnsweredAt.Sub(r.QueuedAt)))
 	}
 }

@@ -50,7 +50,7 @@ func (w *Watch) answered(r *core.Request, throttle time.Duration, err error) {
 	}
 	a := Answered{Broker: r.Node.ID, Batches: len(r.Batches), Bytes: r.Bytes, Throttle: throttle, Err: err}
 	if !r.AnsweredAt.IsZero() {
-		a.Latency = r.AnsweredAt.Sub(r.WrittenAt)
+		a.Latency = r.AnsweredAt.Sub(r.QueuedAt)
 	}
 	w.Answered(a)
 }
