@@ -530,3 +530,44 @@ func TestMaxInFlightBoundsTheRequestsOfAConnection(t *testing.T) {
 		})
 	}
 }
+
+func TestKeysKeepToThePartitionsOfATopicMadeAnewWithFewer(t *testing.T) {
+	inBubble(t, 8, omnibus.Config{}, func(r *rig) {
+		key := func(i int) omnibus.Record { return omnibus.Record{Topic: "t", Key: fmt.Appendf(nil, "key %d", i)} }
+		for i := range 20 {
+			r.send(key(i))
+		}
+		r.cluster.AddTopic("t", 2, sim.TopicOptions{})
+		time.Sleep(6 * time.Minute) // metadata.max.age.ms
+		for i := range 20 {
+			if ack := r.send(key(i)); ack.Partition != omnibus.JavaPartition(key(i).Key, 2) {
+				r.Errorf("key %d went to partition %d", i, ack.Partition)
+			}
+		}
+		_, err := r.producer.Enqueue(r.Context(), omnibus.Record{Topic: "t", Partition: omnibus.At(5)})
+		r.failed(err, true, "partition 5", "does not exist")
+	})
+}
+
+// TestAnAnswerThatProvesNothingIsUnknown: a leader whose disk fails while it waits for its replicas has handed the batch on,
+// and a code that this client does not know may mean anything.
+func TestAnAnswerThatProvesNothingIsUnknown(t *testing.T) {
+	for _, code := range []int16{56, 6, 999, -7} {
+		inBubble(t, 1, omnibus.Config{Retries: omnibus.None}, func(r *rig) {
+			r.send(record("a"))
+			r.cluster.SetScript(sim.Always(sim.Produce, sim.Fate{Refusal: &sim.Refusal{Code: code, Append: true}}))
+			_, err := r.producer.Send(r.Context(), record("b"))
+			r.failed(err, false)
+			r.holds(0, "a", "b")
+		})
+	}
+}
+
+func TestABrokerThatIsAwayIsNotDialedWithoutEnd(t *testing.T) {
+	inBubble(t, 1, omnibus.Config{ReconnectBackoff: omnibus.None, RequestTimeout: time.Second, DeliveryTimeout: 2 * time.Second}, func(r *rig) {
+		r.send(record("a"))
+		r.cluster.StopNode(1)
+		_, err := r.producer.Send(r.Context(), record("b")) // were there no pause at all, time would stand still
+		r.failed(err, true, "delivery.timeout.ms")
+	})
+}

@@ -422,3 +422,30 @@ func (r *rig) checkOutcomes(seen *ledger, records uint64, partitions int32) {
 		}
 	}
 }
+
+// TestARecordGivenUpInFlightCanBeRead: its connection may still be at its bytes, which the race detector watches.
+func TestARecordGivenUpInFlightCanBeRead(t *testing.T) {
+	inBubble(t, 1, omnibus.Config{DeliveryTimeout: 40 * time.Second}, func(r *rig) {
+		r.send(record("first"))
+		r.cluster.SetScript(func(q sim.Request) sim.Fate {
+			switch {
+			case q.API != sim.Produce:
+				return sim.Fate{}
+			case time.Since(r.began) < 30*time.Second:
+				return refuse(19)
+			}
+			return sim.Fate{End: sim.RequestSwallowed}
+		})
+		told := make(chan string, 1)
+		err := r.producer.EnqueueFunc(r.Context(), record("lost"), func(_ omnibus.Ack, err error) {
+			failed, _ := r.failed(err, false, "in flight").Record()
+			told <- string(failed.Value)
+		})
+		if err != nil {
+			r.Fatal(err)
+		}
+		if got := <-told; got != "lost" {
+			r.Errorf("read %q", got)
+		}
+	})
+}

@@ -53,7 +53,9 @@ func (c *chain) callAfter(i int, ack Ack, err error) {
 }
 
 // intercept takes a record of the producer's own methods, whose key and value are bytes, through the chain.
-func (p *Producer) intercept(ctx context.Context, r *Record, callback func(Ack, error), how *accumulator.Boarding) (Delivery, error) {
+func (p *Producer) intercept(
+	ctx context.Context, r *Record, callback func(Ack, error), how *accumulator.Boarding,
+) (Delivery, error) {
 	out := r.outgoing(r.Key, r.Value)
 	c, err := p.before(ctx, out)
 	if err == nil {
@@ -74,7 +76,9 @@ type intercepted struct {
 }
 
 // boardIntercepted lets an intercepted record board, or refuses it; the chain is told either way.
-func (p *Producer) boardIntercepted(ctx context.Context, r *Record, callback func(Ack, error), how *accumulator.Boarding, i intercepted) (Delivery, error) {
+func (p *Producer) boardIntercepted(
+	ctx context.Context, r *Record, callback func(Ack, error), how *accumulator.Boarding, i intercepted,
+) (Delivery, error) {
 	err := i.err
 	if err != nil {
 		err = p.refused(r, how, i.where, err)

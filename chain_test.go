@@ -359,3 +359,23 @@ func TestASerializerThatFailsOrPanicsRefusesItsRecordOnly(t *testing.T) {
 		r.holds(0, "fine")
 	})
 }
+
+func TestBytesThatASerializerKeepsAreNotOverwritten(t *testing.T) {
+	inBubble(t, 1, omnibus.Config{}, func(r *rig) {
+		kept := append(make([]byte, 0, 1024), "kept"...)
+		typed := omnibus.ForTopic(r.producer, "t", serde.NoKey, func(dst []byte, _ serde.Meta, v string) ([]byte, error) {
+			if v == "" {
+				return kept, nil // against the rule, but an easy mistake
+			}
+			return append(dst, v...), nil
+		})
+		for _, v := range []string{"", "other", strings.Repeat("long", 300), "", "other"} {
+			if _, err := typed.Send(r.Context(), struct{}{}, v); err != nil {
+				r.Fatal(err)
+			}
+		}
+		if string(kept) != "kept" {
+			r.Errorf("the application's bytes became %q", kept)
+		}
+	})
+}

@@ -324,3 +324,30 @@ func TestAProducerThatWasNeverUsedCloses(t *testing.T) {
 		r.took(0)
 	})
 }
+
+// lateChoice is a partitioner that thinks until it is told what to choose.
+type lateChoice chan int32
+
+func (c lateChoice) Partition(string, []byte, []byte, omnibus.Partitions) (int32, error) { return <-c, nil }
+
+// TestAPartitionThatAppearsDuringCloseTakesNoRecord: nobody would be left to send it, or to tell that it was not sent.
+func TestAPartitionThatAppearsDuringCloseTakesNoRecord(t *testing.T) {
+	choice := make(lateChoice)
+	inBubble(t, 1, omnibus.Config{Partitioner: choice, MetadataMaxAge: time.Second}, func(r *rig) {
+		r.send(record("first"))
+		r.cluster.SetScript(sim.Always(sim.Produce, sim.Fate{Delay: 20 * time.Second}))
+		r.enqueue(record("what Close waits for"))
+		late := make(chan error)
+		go func() {
+			_, err := r.producer.Enqueue(r.Context(), omnibus.Record{Topic: "t"})
+			late <- err
+		}()
+		synctest.Wait()
+		r.cluster.AddPartitions("t", 4)
+		if err := r.producer.Close(); err != nil {
+			r.Error(err)
+		}
+		choice <- 3
+		r.failed(<-late, true, "closed")
+	})
+}

@@ -112,8 +112,8 @@ type Config struct {
 	// ReconnectBackoffMax is the longest such pause. Range 0 and more. Default 1s; None for no pause.
 	// Java: reconnect.backoff.max.ms.
 	ReconnectBackoffMax time.Duration
-	// ConnectTimeout is how long the first attempt to connect to a broker may take; each further failure doubles it,
-	// give or take a fifth. Range 1ms and more. Default 10s. Java: socket.connection.setup.timeout.ms.
+	// ConnectTimeout is how long the first attempt to connect to a broker may take; each further failure doubles it.
+	// Range 1ms and more. Default 10s. Java: socket.connection.setup.timeout.ms.
 	ConnectTimeout time.Duration
 	// ConnectTimeoutMax is the longest such attempt. Range 1ms and more. Default 30s. A ConnectTimeout above it makes
 	// every attempt ConnectTimeoutMax. Java: socket.connection.setup.timeout.max.ms.

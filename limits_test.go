@@ -237,6 +237,8 @@ func TestWhatIsWrongWithARecordIsSaidAtOnce(t *testing.T) {
 		"topic too long":     {omnibus.Record{Topic: strings.Repeat("a", 250)}, omnibus.ErrInvalidRecord, []string{"249"}},
 		"dots":               {omnibus.Record{Topic: ".."}, omnibus.ErrInvalidRecord, nil},
 		"negative partition": {omnibus.Record{Topic: "t", Partition: omnibus.At(-1)}, omnibus.ErrInvalidRecord, []string{"negative"}},
+		"time before 1970":   {omnibus.Record{Topic: "t", Timestamp: time.Unix(-1, 0)}, omnibus.ErrInvalidRecord, []string{"1970"}},
+		"time out of range":  {omnibus.Record{Topic: "t", Timestamp: time.Unix(1<<62, 0)}, omnibus.ErrInvalidRecord, []string{"beyond"}},
 		"too large": {omnibus.Record{Topic: "t", Value: make([]byte, 100_001)}, omnibus.ErrRecordTooLarge,
 			[]string{"99939", "max.request.size"}},
 	} {
@@ -345,5 +347,25 @@ func TestOnlyTheRecordsThatTheBrokerNamesFail(t *testing.T) {
 		}
 		r.holds(0, "0", "2", "4")
 		r.settles(3, 2, 0)
+	})
+}
+
+// TestALargeRecordFindsRoomAmongManySmallBatches: they leave a few at a time, and as many as it takes.
+func TestALargeRecordFindsRoomAmongManySmallBatches(t *testing.T) {
+	config := omnibus.Config{BufferBytes: 1 << 20, Linger: 80 * time.Second, DeliveryTimeout: 5 * time.Minute}
+	inBubble(t, 1000, config, func(r *rig) {
+		r.send(record("first"))
+		small := func(n int) error {
+			_, err := r.producer.TryEnqueue(r.Context(), omnibus.Record{Topic: "t", Partition: omnibus.At(int32(n)), Value: []byte("x")})
+			return err
+		}
+		n := 0
+		for ; n < 1000 && small(n) == nil; n++ {
+		}
+		if n < 300 || n == 1000 {
+			r.Fatalf("%d small batches", n)
+		}
+		r.enqueue(omnibus.Record{Topic: "t", Partition: omnibus.At(0), Value: make([]byte, 450<<10)})
+		r.took(0)
 	})
 }

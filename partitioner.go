@@ -21,7 +21,7 @@ type Partitioner interface {
 type Partitions struct{ topic *accumulator.Topic }
 
 // Count is the number of the topic's partitions, with and without leader.
-func (p Partitions) Count() int { return len(p.topic.Partitions()) }
+func (p Partitions) Count() int { return len(p.topic.Current()) }
 
 // Available lists the partitions that have a leader now, ascending. It must not be changed.
 func (p Partitions) Available() []int32 { return p.topic.Available() }

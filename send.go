@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/omnibus-kafka/omnibus/internal/accumulator"
@@ -79,7 +80,9 @@ func (p *Producer) SendAll(ctx context.Context, records []Record) []Result {
 }
 
 // submit takes a record through the interceptors, if there are any, and lets it board.
-func (p *Producer) submit(ctx context.Context, r *Record, callback func(Ack, error), how *accumulator.Boarding) (Delivery, error) {
+func (p *Producer) submit(
+	ctx context.Context, r *Record, callback func(Ack, error), how *accumulator.Boarding,
+) (Delivery, error) {
 	if len(p.settings.Interceptors) > 0 {
 		return p.intercept(ctx, r, callback, how)
 	}
@@ -100,7 +103,9 @@ func (p *Producer) board(ctx context.Context, r *Record, callback func(Ack, erro
 }
 
 // append finds the record's partition and boards it. where names the stage in which it failed.
-func (p *Producer) append(ctx context.Context, r *Record, how *accumulator.Boarding) (place accumulator.Place, where string, err error) {
+func (p *Producer) append(
+	ctx context.Context, r *Record, how *accumulator.Boarding,
+) (place accumulator.Place, where string, err error) {
 	if p.pipeline.Closing() {
 		return place, "closed", ErrClosed
 	}
@@ -120,7 +125,7 @@ func (p *Producer) append(ctx context.Context, r *Record, how *accumulator.Board
 		entry.Record.Headers = appendHeaders(space[:0], r.Headers)
 	}
 	if entry.Timestamp < 0 {
-		return place, "timestamp check", fmt.Errorf("%w: timestamp %v is before 1970, which Kafka cannot store; leave Record.Timestamp zero for now", ErrInvalidRecord, r.Timestamp)
+		return place, "timestamp check", fmt.Errorf("%w: timestamp %v is before 1970 or beyond all that Kafka can store; leave Record.Timestamp zero for now", ErrInvalidRecord, r.Timestamp)
 	}
 	if size := entry.SizeMax(); size > way.SizeMax {
 		return place, "size check", fmt.Errorf("%w: it takes up to %d bytes, and %d is the most that max.request.size and buffer.memory allow", ErrRecordTooLarge, size, way.SizeMax)
@@ -140,10 +145,13 @@ func appendHeaders(dst []byte, headers []Header) []byte {
 	return dst
 }
 
-// timestamp is the record's own time, or now, in milliseconds.
+// timestamp is the record's own time, or now, in milliseconds; negative if Kafka cannot store it.
 func (p *Producer) timestamp(r *Record) int64 {
 	if r.Timestamp.IsZero() {
 		return p.pipeline.Accumulator.Clock.Millis()
+	}
+	if s := r.Timestamp.Unix(); s < 0 || s >= math.MaxInt64/1000 {
+		return -1 // UnixMilli would come round to some other time
 	}
 	return r.Timestamp.UnixMilli()
 }
@@ -175,7 +183,6 @@ func (p *Producer) closedOr(err error) error {
 
 // choose sets how.Partition, or how.Sticky for a record that may go anywhere.
 func (p *Producer) choose(ctx context.Context, way *pipeline.Route, r *Record, how *accumulator.Boarding) error {
-	partitions := way.Topic.Partitions()
 	if n, explicit := r.Partition.Explicit(); explicit {
 		return p.chooseExplicit(ctx, way, n, how)
 	}
@@ -183,6 +190,7 @@ func (p *Producer) choose(ctx context.Context, way *pipeline.Route, r *Record, h
 		return p.chooseCustom(way, r, how)
 	}
 	if r.Key != nil && !p.settings.IgnoreKeys {
+		partitions := way.Topic.Current()
 		how.Partition = partitions[partitioner.Java(r.Key, int32(len(partitions)))]
 		return nil
 	}
@@ -196,12 +204,14 @@ func (p *Producer) chooseExplicit(ctx context.Context, way *pipeline.Route, n in
 	if n < 0 {
 		return fmt.Errorf("%w: partition %d is negative; leave Record.Partition zero to let the partitioner decide", ErrInvalidRecord, n)
 	}
-	if int(n) >= len(way.Topic.Partitions()) {
+	if int(n) >= len(way.Topic.Current()) {
+		began := time.Now()
 		bounded, cancel := context.WithTimeout(ctx, min(how.Wait, growthWait))
 		defer cancel()
 		if err := p.pipeline.Grow(bounded, way, n); err != nil {
 			return fmt.Errorf("%w: %w", ErrInvalidRecord, err)
 		}
+		how.Wait = max(how.Wait-time.Since(began), 0)
 	}
 	how.Partition = way.Topic.Partitions()[n]
 	return nil
@@ -213,8 +223,8 @@ const growthWait = 3 * time.Second
 
 // chooseCustom asks the configured partitioner.
 func (p *Producer) chooseCustom(way *pipeline.Route, r *Record, how *accumulator.Boarding) error {
-	partitions := way.Topic.Partitions()
 	if s, ok := p.settings.Partitioner.(scheme); ok {
+		partitions := way.Topic.Current()
 		n, keyed := s.hash.Partition(r.Key, int32(len(partitions)))
 		if how.Sticky = !keyed; keyed {
 			how.Partition = partitions[n]
@@ -222,6 +232,7 @@ func (p *Producer) chooseCustom(way *pipeline.Route, r *Record, how *accumulator
 		return nil
 	}
 	n, err := p.askPartitioner(way, r)
+	partitions := way.Topic.Partitions() // as many as the partitioner can have seen, or more
 	switch {
 	case err != nil:
 		return err
@@ -240,7 +251,7 @@ func (p *Producer) askPartitioner(way *pipeline.Route, r *Record) (n int32, err 
 
 // refused is the error of a record that was not accepted: always proof that it is not in the log.
 func (p *Producer) refused(r *Record, how *accumulator.Boarding, where string, err error) *RecordError {
-	e := &RecordError{Topic: r.Topic, Partition: -1, Tag: r.Tag, Where: where, Err: p.explain(err, how), notWritten: true}
+	e := &RecordError{Topic: r.Topic, Partition: -1, Tag: r.Tag, Where: where, Err: p.explain(err), notWritten: true}
 	if how.Partition != nil {
 		e.Partition = how.Partition.Number
 	}
@@ -249,7 +260,7 @@ func (p *Producer) refused(r *Record, how *accumulator.Boarding, where string, e
 }
 
 // explain turns the stages' errors into the package's.
-func (p *Producer) explain(err error, how *accumulator.Boarding) error {
+func (p *Producer) explain(err error) error {
 	var timeout *bufferpool.TimeoutError
 	switch {
 	case errors.Is(err, pipeline.ErrPending):

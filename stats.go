@@ -151,7 +151,7 @@ func (s *Stats) fromSender(from *sender.Stats) {
 }
 
 func (s *Stats) fromPool(p *Producer) {
-	pool := p.pipeline.Pool()
+	pool := p.pipeline.PoolStats()
 	s.BufferBytes, s.BufferUsedBytes, s.BufferHeldBytes = pool.Total, pool.Used, pool.Held
 	s.Blocked, s.Blocks, s.BufferExhausted = int64(pool.Waiters), int64(pool.Waits), int64(pool.Exhausted)
 	s.BlockedTime = pool.WaitTime

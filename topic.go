@@ -99,7 +99,9 @@ func (t *TopicProducer[K, V]) TryEnqueueRecord(ctx context.Context, r TopicRecor
 }
 
 // submit takes a record through interceptors and serializers and lets it board.
-func (t *TopicProducer[K, V]) submit(ctx context.Context, r *TopicRecord[K, V], callback func(Ack, error), how *accumulator.Boarding) (Delivery, error) {
+func (t *TopicProducer[K, V]) submit(
+	ctx context.Context, r *TopicRecord[K, V], callback func(Ack, error), how *accumulator.Boarding,
+) (Delivery, error) {
 	p := t.producer
 	plain := Record{Topic: t.topic, Partition: r.Partition, Timestamp: r.Timestamp, Headers: r.Headers, Tag: r.Tag}
 	s := t.scratch.Get().(*scratch)
@@ -120,7 +122,9 @@ type intercepting struct {
 }
 
 // intercept takes a record through the chain, which sees K and V, and then through the serializers.
-func (t *TopicProducer[K, V]) intercept(ctx context.Context, plain *Record, r *TopicRecord[K, V], s *scratch, i intercepting) (Delivery, error) {
+func (t *TopicProducer[K, V]) intercept(
+	ctx context.Context, plain *Record, r *TopicRecord[K, V], s *scratch, i intercepting,
+) (Delivery, error) {
 	out := plain.outgoing(r.Key, r.Value)
 	if r.Tombstone {
 		out.Value = nil
@@ -152,7 +156,9 @@ func (r *TopicRecord[K, V]) takeBack(c *chain) error {
 }
 
 // serialize fills in the record's bytes and what the serializers added to its headers.
-func (t *TopicProducer[K, V]) serialize(ctx context.Context, plain *Record, r *TopicRecord[K, V], s *scratch) (where string, err error) {
+func (t *TopicProducer[K, V]) serialize(
+	ctx context.Context, plain *Record, r *TopicRecord[K, V], s *scratch,
+) (where string, err error) {
 	for _, h := range plain.Headers {
 		s.headers.Add(h.Key, h.Value)
 	}
@@ -183,10 +189,12 @@ func call[T any](p *Producer, s serde.Serializer[T], dst []byte, m serde.Meta, v
 	return s(dst, m, v)
 }
 
-// kept is the larger of the scratch and what a serializer made of it, unless that is too large to keep.
+// kept is the scratch, or a larger one if what a serializer made did not fit in it, unless that is too large to keep. What
+// was made is not kept itself: a serializer may return bytes of the application's own, which the next record must not
+// overwrite.
 func kept(scratch, made []byte) []byte {
-	if cap(made) > cap(scratch) && cap(made) <= scratchKept {
-		return made
+	if len(made) > cap(scratch) && len(made) <= scratchKept {
+		return make([]byte, 0, min(2*len(made), scratchKept))
 	}
 	return scratch
 }

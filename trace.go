@@ -10,7 +10,7 @@ type Trace struct {
 	BatchLeaves func(BatchLeave)
 	// BatchDone is called when the fate of a batch is known: acknowledged, failed or given up.
 	BatchDone func(BatchOutcome)
-	// BatchRetried is called when a batch goes back to the head of its partition to be sent again.
+	// BatchRetried is called when an attempt failed and the batch waits, where it stands, for another one.
 	BatchRetried func(BatchOutcome)
 	// RequestDone is called for each Produce request that was answered or lost.
 	RequestDone func(RequestOutcome)

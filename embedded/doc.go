@@ -4,7 +4,7 @@
 //
 // What it is not. It is one node in one process: nothing is replicated, so acks=all is one machine's fsync at best, and
 // min.insync.replicas is accepted and never enforced. It has no exactly-once across a crash: the sequence numbers that
-// recognise a repeated batch are kept only over a clean stop, so a producer that resends after a crash may write twice.
+// recognize a repeated batch are kept only over a clean stop, so a producer that resends after a crash may write twice.
 // It does not throttle, its work is done by one goroutine, and it has neither TLS nor SASL. After a crash it reads
 // every segment into memory while it starts. Whoever outgrows it points the client at Apache Kafka; nothing else changes.
 //

@@ -2,7 +2,6 @@ package accumulator
 
 import (
 	"sync"
-	"time"
 
 	"github.com/omnibus-kafka/omnibus/internal/batch"
 	"github.com/omnibus-kafka/omnibus/internal/bufferpool"
@@ -92,6 +91,3 @@ func (a *Accumulator) newPartition(t *Topic, number int32, leaderless *Leader) *
 	p.mu.readyBytes = t.Settings.BatchBytes
 	return p
 }
-
-// Since is the time since an instant of the accumulator's clock.
-func (a *Accumulator) Since(t time.Duration) time.Duration { return a.Clock.Now() - t }

@@ -113,10 +113,10 @@ func (w *appending) attempt(p *Partition, e *batch.Entry, how *Boarding) (place 
 		}
 		done = true
 	}
-	p.mu.Unlock()
 	if signals != 0 {
-		p.raise(signals)
+		p.raiseLocked(signals)
 	}
+	p.mu.Unlock()
 	if spare != nil {
 		w.accumulator.pool.Put(spare)
 	}

@@ -8,9 +8,9 @@
 // in the partition's mailbox, and the partition is put on the list of those with news:
 //
 //	Append: lock partition -> room? -> record boards -> unlock
-//	            | no room                  | first record of a batch: News.Fresh
-//	            v                          | batch reached its size:  News.Full   (once a batch)
-//	        unlock, take slabs             | somebody waits:          News.Waiter
+//	            | no room                  | first record of a batch: SignalFresh
+//	            v                          | batch reached its size:  SignalFull   (once a batch)
+//	        unlock, take slabs             | somebody waits:          SignalWaiter
 //	        from the pool (may wait),      v
 //	        lock again, look again     mailbox -> inbox of the send loop, which sleeps until then
 //

@@ -109,7 +109,11 @@ func (p *Partition) Refuse(cause error) (first bool) {
 }
 
 // Hurry tells the sender that somebody waits for what is queued.
-func (p *Partition) Hurry() { p.raise(SignalWaiter) }
+func (p *Partition) Hurry() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.raiseLocked(SignalWaiter)
+}
 
 // Troubled notes why an attempt to send failed; nil that one succeeded.
 func (p *Partition) Troubled(err error) {
@@ -172,7 +176,7 @@ func (p *Partition) CloseBatch(b *batch.Batch) (spare *bufferpool.Slab) {
 // TakeNews returns the signals raised and the batches begun since the last call, oldest first, appended to dst.
 func (p *Partition) TakeNews(dst []*batch.Batch) (Signal, []*batch.Batch) {
 	signals := Signal(p.signals.Swap(0))
-	// A waiter's signal may come before the one for the first record of its batch: signals are raised without the lock.
+	// A signal raised after this has put the partition on the list again; what was begun before it is told now.
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	dst = append(dst, p.mu.fresh...)
@@ -197,8 +201,11 @@ func (p *Partition) openLocked(b *batch.Batch, now time.Duration) {
 	p.queued.Add(1)
 }
 
-// raise leaves signals for the sender and puts the partition on its list unless it is there already.
-func (p *Partition) raise(s Signal) {
+// raiseLocked leaves signals for the sender and puts the partition on its list unless it is there already. It is done under
+// the lock because others rely on it: the next record boards the same batch, or finds the signals raised, and tells the
+// sender nothing; if its caller could return before the partition is on the list, a Flush or a Close that follows would
+// miss the record.
+func (p *Partition) raiseLocked(s Signal) {
 	if p.signals.Or(uint32(s)) == 0 {
 		p.inbox.put(p)
 	}

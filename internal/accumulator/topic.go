@@ -36,6 +36,14 @@ func (t *Topic) BatchLimit() int { return int(t.limitBytes.Load()) }
 // Partitions are the topic's partitions by number. The slice is immutable.
 func (t *Topic) Partitions() []*Partition { return *t.partitions.Load() }
 
+// Current are the partitions that the topic has now: those of Partitions but for what is left of a larger topic of the
+// same name.
+func (t *Topic) Current() []*Partition {
+	count := int(t.view.Load().Partitions) // first: there are never fewer partitions than the view has
+	partitions := *t.partitions.Load()
+	return partitions[:min(count, len(partitions))]
+}
+
 // View is what the choice among the partitions is made from.
 func (t *Topic) View() *partitioner.View { return t.view.Load() }
 

@@ -9,16 +9,15 @@ import (
 	"github.com/omnibus-kafka/omnibus/internal/wire"
 )
 
-// State is where a batch stands on its way; the package doc draws the transitions.
+// State is where a batch stands with the send loop.
 type State uint8
 
-// The states in the order of a batch's life. A retry goes from InFlight back to Waiting.
+// The states in the order of a batch's life, until its outcome. A retry goes from InFlight back to Waiting.
 const (
-	Building  State = iota
-	Waiting         // closed or still building, not on any request
-	Departing       // numbered and on a request that is being encoded
-	InFlight        // handed to a connection
-	Resolved        // every record has its outcome
+	Building  State = iota // not announced yet
+	Waiting                // closed or still building, not on any request
+	Departing              // numbered and on a request that is being encoded
+	InFlight               // handed to a connection
 )
 
 // Seat is what a record leaves behind when it boards: what to call with its outcome.
@@ -104,7 +103,7 @@ type SenderState struct {
 	Prev, Next *Batch
 }
 
-// New returns an empty batch for a partition.
+// New returns an empty batch.
 func New() *Batch { return new(Batch) }
 
 // Reset makes a finished batch ready for another life, keeping the memory of its seats.

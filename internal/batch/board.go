@@ -63,7 +63,8 @@ func (b *Batch) Fits(timestamp int64) bool {
 
 // Board writes the entry as the batch's next record and returns its seat and its timestamp's distance from the
 // batch's. callback and tag, of which either may be none, are kept in the record's Seat; they are no part of the Entry
-// so that an Entry, and the caller's bytes in it, can stay on the stack. There must be room (Missing) and it must fit (Fits). The caller holds the partition's lock.
+// so that an Entry, and the caller's bytes in it, can stay on the stack. There must be room (Missing) and it must fit
+// (Fits). The caller holds the partition's lock.
 func (b *Batch) Board(e *Entry, callback any, tag uint64) (seat, delta int32) {
 	if b.building.count == 0 {
 		b.building.baseTimestamp, b.building.maxTimestamp = e.Timestamp, e.Timestamp
@@ -131,7 +132,10 @@ func (b *Batch) seat(at int, s Seat) {
 // holds the partition's lock.
 func (b *Batch) Ticket(seat int32, tag uint64, origin Origin) *Result {
 	if b.result == nil {
-		b.result = &Result{Topic: origin.Topic, Partition: origin.Partition, BaseTimestamp: b.building.baseTimestamp, hurry: origin.Hurry, trouble: origin.Trouble}
+		b.result = &Result{
+			Topic: origin.Topic, Partition: origin.Partition, BaseTimestamp: b.building.baseTimestamp,
+			hurry: origin.Hurry, trouble: origin.Trouble,
+		}
 	}
 	if tag != 0 {
 		b.result.tag(int(seat), tag)

@@ -6,7 +6,7 @@ import (
 	"github.com/omnibus-kafka/omnibus/internal/wire"
 )
 
-// NoProducerID is the producer id, and NoSequence the base sequence, of a batch that is not idempotent.
+// The producer id, epoch and base sequence of a batch that is not idempotent.
 const (
 	NoProducerID = -1
 	NoEpoch      = -1

@@ -121,11 +121,14 @@ func (s *Stored) entry(baseTimestamp int64) Entry {
 	}
 }
 
-// Records reads the batch's records back, and returns the size of all of them uncompressed. The caller owns the batch.
+// Records reads the batch's records back, and returns the size of all of them uncompressed. It changes nothing of the
+// batch; the caller sees to it that nobody else does.
 func (b *Batch) Records() ([]Stored, int, error) {
 	plain := make([]byte, 0, b.building.recordsBytes)
-	for _, piece := range b.Pieces() {
-		plain = append(plain, piece...)
+	// Not from Pieces, whose scratch belongs to who writes the batch: a batch that was given up in flight is read by its
+	// callbacks while it is being written.
+	for s := b.body.head; s != nil; s = s.Next {
+		plain = append(plain, s.Buf...)
 	}
 	if b.body.codec != compress.None {
 		var err error

@@ -110,7 +110,7 @@ func (c *Conn) Produce(r *ProduceRequest) (accepted bool) {
 		r.Deadline = next.queuedAt.Add(c.cfg.requestTimeout())
 	}
 	next.deadline = r.Deadline
-	r.QueuedAt, r.WrittenAt, r.AnsweredAt = next.queuedAt, time.Time{}, time.Time{}
+	r.QueuedAt, r.AnsweredAt = next.queuedAt, time.Time{}
 	return c.enqueue(next)
 }
 
@@ -124,12 +124,6 @@ func (c *Conn) ProduceVersion(topicIDs bool) (version int16, ok bool) {
 	theirs, ok := c.versions[produceKey]
 	version = min(limit, theirs.max)
 	return version, ok && version >= max(theirs.min, wire.ProduceVersionMin)
-}
-
-// MaxVersion is the highest version of a request that the broker supports, and whether it knows the request at all.
-func (c *Conn) MaxVersion(apiKey int16) (version int16, ok bool) {
-	theirs, ok := c.versions[apiKey]
-	return theirs.max, ok
 }
 
 // Close ends the connection and waits for nothing: the outcomes of its requests, and Closed, follow on its loops. err
@@ -196,7 +190,7 @@ func (c *Conn) loopEnded() {
 		c.settleLeft(left, sent, cause)
 	}
 	c.counters.Closed.Add(1)
-	if isPeaceful(cause) {
+	if Peaceful(cause) {
 		c.logger.Debug("connection closed", "reason", cause)
 	} else {
 		c.logger.Warn("connection lost", "error", cause)

@@ -46,8 +46,8 @@ func TestAnswersAreToldInTheOrderOfProduce(t *testing.T) {
 				t.Errorf("outcome %d: %v, wanted offset %d of request %d", i, o, wanted, i)
 			}
 			answered := !o.request.AnsweredAt.IsZero()
-			if o.request.WrittenAt.Before(o.request.QueuedAt) || answered != (i != 2) {
-				t.Errorf("request %d: queued %v written %v answered %v", i, o.request.QueuedAt, o.request.WrittenAt, o.request.AnsweredAt)
+			if o.request.QueuedAt.IsZero() || answered != (i != 2) {
+				t.Errorf("request %d: queued %v answered %v", i, o.request.QueuedAt, o.request.AnsweredAt)
 			}
 		}
 		c.Close(nil)

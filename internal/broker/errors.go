@@ -83,8 +83,8 @@ var (
 	ErrUnsupported = errors.New("request not supported by the broker")
 )
 
-// isPeaceful reports whether a connection ended without failing anyone.
-func isPeaceful(err error) bool {
+// Peaceful reports whether a connection that ended with err failed nobody: it was idle, or its owner closed it.
+func Peaceful(err error) bool {
 	return errors.Is(err, ErrIdle) || errors.Is(err, ErrPeerClosed) || errors.Is(err, ErrClosed)
 }
 

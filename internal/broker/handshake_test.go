@@ -43,10 +43,10 @@ func TestHandshakeFallsBackWhenItsVersionIsUnknown(t *testing.T) {
 					b.answer(second, apiVersions(0, usable))
 				})
 				c := connect(t, cfg)
-				if version, ok := c.MaxVersion(0); !ok || version != 9 {
+				if version, ok := c.ProduceVersion(true); !ok || version != 9 {
 					t.Errorf("Produce %d %v, wanted 9", version, ok)
 				}
-				if _, ok := c.MaxVersion(3); ok {
+				if _, ok := c.versions[3]; ok {
 					t.Error("Metadata was not offered")
 				}
 				c.Close(nil)

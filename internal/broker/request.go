@@ -19,10 +19,9 @@ type ProduceRequest struct {
 	// Deadline is when the connection is given up if this request is still unanswered. Zero means
 	// Config.RequestTimeout after Produce; Produce then fills it in, so reset it before the next use.
 	Deadline time.Time
-	// QueuedAt, WrittenAt and AnsweredAt are set by the connection: when Produce took the request, when its last byte
-	// had been handed to the socket, when its answer had been read. The latter two are zero where it did not come to
-	// that, and AnsweredAt always is for acks=0.
-	QueuedAt, WrittenAt, AnsweredAt time.Time
+	// QueuedAt and AnsweredAt are set by the connection: when Produce took the request, and when its answer had been
+	// read; the latter is zero where it did not come to that, and for acks=0.
+	QueuedAt, AnsweredAt time.Time
 }
 
 // Handler is told what becomes of a connection's Produce requests. Its methods are called on the connection's loops:
@@ -30,7 +29,7 @@ type ProduceRequest struct {
 // Close of the same connection, but not Do.
 type Handler interface {
 	// BeforeWrite is called by the write loop right before the request is laid out, for what is best done late and off
-	// the sender's goroutine: stamping CRCs. It is not called for a request that the connection's end overtakes.
+	// the sender's goroutine: the CRCs. It is not called for a request that the connection's end overtakes.
 	BeforeWrite(r *ProduceRequest)
 	// Done is called exactly once for each request that Produce accepted, in the order of Produce, never two at a time.
 	// err == nil means that resp is the broker's answer, valid during the call only; it is nil for acks=0, where it

@@ -21,9 +21,6 @@ func (c *Conn) writeLoop() {
 			break
 		}
 		sent, err := c.write(&next)
-		if next.produce != nil && err == nil {
-			next.produce.WrittenAt = time.Now()
-		}
 		c.counters.BytesOut.Add(sent)
 		if !c.endCall(sent > 0, err) {
 			break

@@ -230,6 +230,13 @@ func (p *Pool) Put(chain *Slab) {
 	p.grantLocked()
 }
 
+// Waiting reports whether a Get waits.
+func (p *Pool) Waiting() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.stats.Waiters > 0
+}
+
 // Trim gives memory back to the garbage collector: what was not needed at any moment since the last Trim. It is meant
 // to be called every now and then, seconds apart.
 func (p *Pool) Trim() {

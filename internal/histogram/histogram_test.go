@@ -3,7 +3,6 @@ package histogram
 import (
 	"math"
 	"math/rand/v2"
-	"reflect"
 	"slices"
 	"sync"
 	"testing"
@@ -131,30 +130,6 @@ func TestQuantileNeverExceedsTheMaximum(t *testing.T) {
 		if got := s.Quantile(q); got != 1<<40 {
 			t.Errorf("quantile %v of a single value is %d, want %d", q, got, int64(1)<<40)
 		}
-	}
-}
-
-func TestMergeCountsAsOneHistogram(t *testing.T) {
-	r := rand.New(rand.NewPCG(7, 7))
-	var a, b, both Histogram
-	for range 5000 {
-		v := r.Int64() >> r.IntN(63) >> 10
-		both.Record(v)
-		if r.IntN(3) == 0 {
-			a.Record(v)
-		} else {
-			b.Record(v)
-		}
-	}
-	want := both.Snapshot()
-	if got := a.Snapshot().Merge(b.Snapshot()); !reflect.DeepEqual(got, want) {
-		t.Errorf("merged differs from recorded together")
-	}
-	if got := want.Merge(Snapshot{}); !reflect.DeepEqual(got, want) {
-		t.Errorf("merging nothing changed something")
-	}
-	if got := (Snapshot{}).Merge(want); !reflect.DeepEqual(got, want) {
-		t.Errorf("merging into nothing changed something")
 	}
 }
 

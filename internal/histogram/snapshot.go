@@ -35,30 +35,3 @@ func (s Snapshot) Quantile(q float64) int64 {
 	}
 	return s.Max
 }
-
-// Merge returns what one Histogram would have counted that had recorded the values of both s and other.
-func (s Snapshot) Merge(other Snapshot) Snapshot {
-	merged := Snapshot{
-		Count:   s.Count + other.Count,
-		Sum:     s.Sum + other.Sum,
-		Max:     max(s.Max, other.Max),
-		buckets: make([]bucket, 0, len(s.buckets)+len(other.buckets)),
-	}
-	a, b := s.buckets, other.buckets
-	for len(a) > 0 && len(b) > 0 {
-		switch {
-		case a[0].index < b[0].index:
-			merged.buckets = append(merged.buckets, a[0])
-			a = a[1:]
-		case a[0].index > b[0].index:
-			merged.buckets = append(merged.buckets, b[0])
-			b = b[1:]
-		default:
-			merged.buckets = append(merged.buckets, bucket{index: a[0].index, count: a[0].count + b[0].count})
-			a, b = a[1:], b[1:]
-		}
-	}
-	merged.buckets = append(merged.buckets, a...)
-	merged.buckets = append(merged.buckets, b...)
-	return merged
-}

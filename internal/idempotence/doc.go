@@ -1,6 +1,6 @@
 // Package idempotence gives the producer its id and each partition its numbers, by which brokers recognize a batch that
 // they already have. It stands beside the pipeline: the id comes from the cluster ([Fetch]), the numbers are handed out when
-// a batch is sealed, and everything in a [Table] is owned by the one goroutine of the sender. It does no I/O but Fetch's
+// a batch departs, and everything in a [Table] is owned by the one goroutine of the sender. It does no I/O but Fetch's
 // and has no clock: times are arguments.
 //
 // A broker remembers, for each producer id and partition, the epoch and the last five batches by their first and last

@@ -103,9 +103,6 @@ func (e *TopicError) Unwrap() []error {
 	return errs
 }
 
-// Permanent reports that waiting longer would not have helped: the name is invalid, or this client may not see the topic.
-func (e *TopicError) Permanent() bool { return refused(e.Code) }
-
 // codeName is a code as Kafka spells it.
 func codeName(code int16) string {
 	err := kerr.TypedErrorForCode(code)

@@ -127,7 +127,7 @@ func TestMissingTopicsErrorTellsTheLastAnswer(t *testing.T) {
 				t.Errorf("error %q lacks %q", err, want)
 			}
 		}
-		if failed.Permanent() {
+		if refused(failed.Code) {
 			t.Error("a missing topic is not permanent: it may be made")
 		}
 	})
@@ -172,7 +172,7 @@ func TestRefusedTopicsFailAtOnceAndAreAskedForAgainLater(t *testing.T) {
 				start, n := time.Now(), len(s.requests())
 				_, err := s.wait("t", -1)
 				var failed *TopicError
-				if !errors.As(err, &failed) || !failed.Permanent() || !strings.Contains(err.Error(), want) {
+				if !errors.As(err, &failed) || !refused(failed.Code) || !strings.Contains(err.Error(), want) {
 					t.Fatalf("error %v, want a permanent %s", err, want)
 				}
 				for range 10 {

@@ -11,7 +11,8 @@
 // Invariants:
 //
 //  1. A hash is taken modulo all partitions, also those without a leader: the same key has the same partition whatever
-//     the state of the cluster (Java's rule A14). Only unkeyed records avoid partitions without a leader.
+//     the state of the cluster (as Java's BuiltInPartitioner.partitionForKey). Only unkeyed records avoid partitions
+//     without a leader.
 //  2. An empty key is a key and is hashed; only a nil key is Kafka's null. ConsistentRandom, as in librdkafka, is the
 //     one exception.
 //  3. A partition without a leader is never chosen for an unkeyed record while another one has a leader.
@@ -32,8 +33,8 @@
 //
 // Go's atomics are sequentially consistent and a load that observes a store is synchronized after it; because current
 // is stored last, nobody can count for Q before the counter was cleared. Reset is the exception: it moves current
-// without holding P's lock, so that a holder of P's lock may add its last record to Q's turn. The counter is atomic
-// for that reason: nothing is torn, and all that is lost is one record's worth of evenness. The words lie on different
+// without holding P's lock, so that a holder of P's lock may add its last records to Q's turn. The counter is atomic
+// for that reason: nothing is torn, and all that is lost is some records' worth of evenness. The words lie on different
 // cache lines, so that reading current does not miss because somebody else counted.
 //
 // # Rejected

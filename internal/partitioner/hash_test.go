@@ -221,23 +221,6 @@ func TestSchemesDifferInNullAndEmptyKeys(t *testing.T) {
 	}
 }
 
-func TestSchemesAreFoundByName(t *testing.T) {
-	for s := SchemeJava; s <= SchemeConsistentRandom; s++ {
-		if got, ok := SchemeByName(s.String()); got != s || !ok {
-			t.Errorf("%v is found as %v, %v", s, got, ok)
-		}
-	}
-	if got, ok := SchemeByName("murmur2_random"); got != SchemeJava || !ok {
-		t.Errorf("murmur2_random is found as %v, %v", got, ok)
-	}
-	if got, ok := SchemeByName("fnv1a_random"); got != SchemeSarama || !ok {
-		t.Errorf("fnv1a_random is found as %v, %v", got, ok)
-	}
-	if _, ok := SchemeByName("unknown"); ok {
-		t.Error("a scheme that does not exist was found")
-	}
-}
-
 func FuzzMurmur2EqualsTheDefinition(f *testing.F) {
 	f.Add([]byte(nil))
 	f.Add([]byte("abcdefghijk"))

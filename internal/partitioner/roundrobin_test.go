@@ -37,21 +37,3 @@ func TestRoundRobinSurvivesTheEndOfItsCounter(t *testing.T) {
 		}
 	}
 }
-
-func TestKeyedRoundRobinHashesKeysOverAllPartitions(t *testing.T) {
-	k := NewKeyedRoundRobin(0)
-	v := &View{Partitions: 6, Available: []int32{4}}
-	for key, want := range map[string]int32{"": 3, "a": 4, "ab": 2, "key-0": 1} { // murmur2.tsv, column p6
-		if got := k.Partition([]byte(key), v); got != want {
-			t.Errorf("key %q: %d, want %d", key, got, want)
-		}
-	}
-	v.Available = []int32{1, 3}
-	got := []int32{k.Partition(nil, v), k.Partition(nil, v), k.Partition(nil, v)}
-	if want := []int32{1, 3, 1}; !slices.Equal(got, want) {
-		t.Errorf("without keys: %v, want %v", got, want)
-	}
-	if p := k.Partition([]byte("k"), &View{}); p != -1 {
-		t.Errorf("a topic without partitions: %d, want -1", p)
-	}
-}

@@ -53,7 +53,7 @@ func (s Scheme) Hashes(key []byte) bool {
 	}
 }
 
-// String returns the scheme's name, which SchemeByName understands.
+// String returns the scheme's name.
 func (s Scheme) String() string {
 	switch s {
 	case SchemeJava:
@@ -73,21 +73,4 @@ func (s Scheme) String() string {
 	default:
 		return "unknown"
 	}
-}
-
-// SchemeByName finds a scheme by the name that String gives it, or by librdkafka's names for the same rule:
-// murmur2_random is java, and fnv1a_random is sarama.
-func SchemeByName(name string) (s Scheme, ok bool) {
-	switch name {
-	case "murmur2_random":
-		return SchemeJava, true
-	case "fnv1a_random":
-		return SchemeSarama, true
-	}
-	for s := SchemeJava; s <= SchemeConsistentRandom; s++ {
-		if s.String() == name {
-			return s, true
-		}
-	}
-	return SchemeJava, false
 }

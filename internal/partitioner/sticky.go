@@ -65,9 +65,9 @@ func (s *Sticky) Current() int32 { return s.current.Load() }
 // another one. The turn is over once a quantum was produced and batchDone says that partition has no batch which takes
 // more records, or once two quanta were, whatever batchDone says. It reports whether the turn is another's now.
 //
-// The caller holds the lock of partition, and partition was Current under that lock. bytes is the growth of the batch
-// as it will be sent (so a new batch's header counts). A caller that finds the last batch full before it opens another
-// one calls Produced(partition, 0, true): a switch that had to wait for the batch happens then.
+// The caller holds the lock of partition, and partition was Current under that lock. bytes may be those of several
+// records, so that not every record costs a call. A caller that finds the last batch full before it opens another one
+// calls Produced(partition, 0, true): a switch that had to wait for the batch happens then.
 func (s *Sticky) Produced(partition int32, bytes int, batchDone bool) (moved bool) {
 	if s.current.Load() != partition {
 		return true

@@ -345,12 +345,11 @@ func TestNothingAllocatesOnceWarm(t *testing.T) {
 	v := view(200)
 	v.Queued = func(p int32) (int, bool) { return int(p & 7), true }
 	s := NewSticky(StickyOptions{QuantumBytes: 10, Seed: 1}, v)
-	r, k := NewRoundRobin(0), NewKeyedRoundRobin(0)
+	r := NewRoundRobin(0)
 	key := []byte("some key of some length")
 	allocs := testing.AllocsPerRun(2000, func() {
 		s.Produced(s.Current(), 10, true)
 		r.Next(v)
-		k.Partition(key, v)
 		for scheme := SchemeJava; scheme <= SchemeConsistentRandom; scheme++ {
 			scheme.Partition(key, 200)
 		}

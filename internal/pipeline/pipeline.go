@@ -88,10 +88,10 @@ type Pipeline struct {
 	mu         struct {
 		sync.Mutex
 		brokers []core.Broker // the cluster's, as the sender knows them
-		closed  bool          // no route is added any more
+		closed  error         // why no route is added any more, and no record boards a partition that is
 	}
 	stop    context.CancelFunc // ends running
-	running sync.WaitGroup     // the metadata manager, and the pool's trimming
+	running sync.WaitGroup     // the metadata manager, the pool's trimming, the control connections
 }
 
 // Open returns a running pipeline. It dials nobody. ctx is for its values only.
@@ -193,8 +193,8 @@ func (p *Pipeline) trim(ctx context.Context) {
 	}
 }
 
-// Pool is what the buffer pool counted.
-func (p *Pipeline) Pool() bufferpool.Stats { return p.pool.Stats() }
+// PoolStats is what the buffer pool counted.
+func (p *Pipeline) PoolStats() bufferpool.Stats { return p.pool.Stats() }
 
 // Accepted counts the records that boarded.
 func (p *Pipeline) Accepted() (records int64) {
@@ -207,7 +207,7 @@ func (p *Pipeline) Accepted() (records int64) {
 	return records
 }
 
-// Closing reports whether Refuse was called.
+// Closing reports whether Close was called.
 func (p *Pipeline) Closing() bool { return p.closing.Load() }
 
 // Lost counts records that a Close gave up.
@@ -237,7 +237,7 @@ func (p *Pipeline) Close(ctx context.Context, cause error) (lost Lost, unsent, u
 func (p *Pipeline) refuse(cause error) {
 	p.closing.Store(true)
 	p.mu.Lock()
-	p.mu.closed = true
+	p.mu.closed = cause
 	p.mu.Unlock()
 	p.routes.Range(func(_, r any) bool {
 		for _, partition := range r.(*Route).Topic.Partitions() {

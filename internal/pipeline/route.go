@@ -80,7 +80,7 @@ func (p *Pipeline) Grow(ctx context.Context, r *Route, partition int32) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.mu.closed {
+	if p.mu.closed != nil {
 		return metadata.ErrClosed
 	}
 	p.followLocked(r, known, p.Metadata.Cluster())
@@ -91,7 +91,7 @@ func (p *Pipeline) Grow(ctx context.Context, r *Route, partition int32) error {
 func (p *Pipeline) addRoute(known *metadata.Topic) (*Route, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.mu.closed {
+	if p.mu.closed != nil {
 		return nil, metadata.ErrClosed
 	}
 	if r, ok := p.Known(known.Name); ok {
@@ -120,6 +120,11 @@ func (p *Pipeline) followLocked(r *Route, known *metadata.Topic, cluster *metada
 		Queued: p.load(r),
 	}
 	p.Accumulator.Update(r.Topic, view, p.leaderless, func(added []*accumulator.Partition) {
+		if p.mu.closed != nil { // leaders are followed until the last record has its outcome
+			for _, partition := range added {
+				partition.Refuse(p.mu.closed)
+			}
+		}
 		p.Sender.AddPartitions(r.sender, added)
 	})
 	leaders := make([]core.Leader, 0, len(known.Partitions))

@@ -2,7 +2,6 @@ package sender
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/omnibus-kafka/omnibus/internal/accumulator"
@@ -150,7 +149,8 @@ func (s deeds) Retried(l *core.Lane, b *batch.Batch, err error) {
 	s.stats.retried(b)
 	l.Part.Troubled(err)
 	s.around.Watch.retried(l, b, err, s.clock.Now())
-	s.around.Logger.Debug("batch is tried again", "topic", l.Topic.Name, "partition", l.Part.Number, "attempts", b.Sender.Attempts, "error", err)
+	s.around.Logger.Debug("batch is tried again", "topic", l.Topic.Name, "partition", l.Part.Number,
+		"attempts", b.Sender.Attempts, "error", err)
 }
 
 func (s deeds) Answered(r *core.Request, throttle time.Duration, err error) {
@@ -181,12 +181,22 @@ func (k *link) Done(p *broker.ProduceRequest, resp *wire.ProduceResponse, writte
 		throttle = time.Duration(resp.ThrottleMillis) * time.Millisecond
 		r.Note(resp)
 	}
-	k.sender.post(func(now time.Duration) { k.sender.core.Done(now, r, throttle, written, err) })
+	k.sender.post(func(now time.Duration) {
+		k.sender.core.Done(now, r, throttle, written, err)
+		k.sender.relieve(now, k.node)
+	})
+}
+
+// relieve makes more batches leave where those that a blocked caller made leave have all left and were not enough.
+func (s *Sender) relieve(now time.Duration, n *core.Node) {
+	if n.Idle() && s.around.Accumulator.Pool().Waiting() {
+		s.core.Pressure(now)
+	}
 }
 
 // Closed tells the send loop that the connection ended.
 func (k *link) Closed(_ *broker.Conn, err error) {
-	peaceful := errors.Is(err, broker.ErrIdle) || errors.Is(err, broker.ErrPeerClosed) || errors.Is(err, broker.ErrClosed)
+	peaceful := broker.Peaceful(err)
 	k.sender.post(func(now time.Duration) {
 		if !peaceful {
 			k.sender.around.RefreshAll("a broker's connection was lost")

@@ -151,6 +151,12 @@ func (s *Sender) takeNews(now time.Duration) {
 	s.partitions = later
 }
 
+// catchUp gives the core the news that came since the turn began.
+func (s *Sender) catchUp(now time.Duration) {
+	s.partitions = s.inbox.Take(s.partitions)
+	s.takeNews(now)
+}
+
 // post hands an event to the loop.
 func (s *Sender) post(run step) {
 	s.mu.Lock()
@@ -198,8 +204,7 @@ func (s *Sender) Lead(brokers []core.Broker, leaders []core.Leader) {
 func (s *Sender) Flush(ctx context.Context) error {
 	done := make(chan struct{})
 	s.post(func(now time.Duration) {
-		s.partitions = s.inbox.Take(s.partitions) // what was appended before Flush was called
-		s.takeNews(now)
+		s.catchUp(now) // with what was appended before Flush was called
 		s.core.Flush(now, done)
 	})
 	select {
@@ -215,8 +220,7 @@ func (s *Sender) Flush(ctx context.Context) error {
 // Pressure tells that a caller is blocked for memory.
 func (s *Sender) Pressure() {
 	s.post(func(now time.Duration) {
-		s.partitions = s.inbox.Take(s.partitions) // what the caller may be waiting for has just been appended
-		s.takeNews(now)
+		s.catchUp(now) // what the caller may be waiting for has just been appended
 		s.core.Pressure(now)
 	})
 }
@@ -228,8 +232,7 @@ func (s *Sender) CloseSoon() { s.post(func(now time.Duration) { s.core.Close(now
 func (s *Sender) Stop(err error) {
 	aborted := make(chan struct{})
 	s.post(func(now time.Duration) {
-		s.partitions = s.inbox.Take(s.partitions)
-		s.takeNews(now)
+		s.catchUp(now)
 		s.core.Abort(now, err)
 		s.cancel() // from here on nothing is dialed
 		for _, n := range s.core.Nodes {

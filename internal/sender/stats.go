@@ -28,8 +28,9 @@ type Stats struct {
 	// Throttle is the sum of the times for which brokers asked for silence, in nanoseconds.
 	Throttle atomic.Int64
 
-	// Boarding is the time from a batch's first record to its departure; Request from the hand-over to the connection to the answer; Ack from
-	// the first record to the outcome. All in nanoseconds. BatchRecords is the number of records a batch.
+	// Boarding is the time from a batch's first record to its departure; Request from the hand-over to the connection to
+	// the answer; Ack from the first record to the outcome. All in nanoseconds. BatchRecords is the number of records a
+	// batch.
 	Boarding, Request, Ack, BatchRecords histogram.Histogram
 }
 

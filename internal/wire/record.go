@@ -82,11 +82,6 @@ func (r *Record) Pieces(framing *[RecordFramingMax]byte, body int) [6][]byte {
 	return [6][]byte{framing[:key], r.Key, framing[key:value], r.Value, framing[value:end], r.Headers}
 }
 
-// HeaderSize is the number of bytes that AppendHeader adds.
-func HeaderSize(name string, value []byte) int {
-	return uvarintLen(uint64(len(name))<<1) + len(name) + uvarintLen(lengthOf(value)) + len(value)
-}
-
 // AppendHeader appends one header to a record's header section; a nil value is null, a name is never null.
 func AppendHeader(dst []byte, name string, value []byte) []byte {
 	dst = appendUvarint(dst, uint64(len(name))<<1)

@@ -137,16 +137,6 @@ func TestRecordPiecesMakeUpTheRecord(t *testing.T) {
 	}
 }
 
-func TestHeaderSizeIsWhatAppendHeaderAdds(t *testing.T) {
-	for _, name := range []string{"", "n", strings.Repeat("n", 64)} {
-		for _, value := range [][]byte{nil, {}, {1}, make([]byte, 9000)} {
-			if got, want := HeaderSize(name, value), len(AppendHeader(nil, name, value)); got != want {
-				t.Errorf("HeaderSize(%d bytes, %d bytes) = %d, want %d", len(name), len(value), got, want)
-			}
-		}
-	}
-}
-
 func TestReadRecordKeepsNullAndEmptyApart(t *testing.T) {
 	r := NewReader(appendRecords(nil, javaRecords()))
 	want := []RecordView{

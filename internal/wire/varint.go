@@ -23,9 +23,6 @@ func VarintLen(v int32) int { return uvarintLen(uint64(zigzag32(v))) }
 // VarlongLen is the number of bytes that AppendVarlong adds for v: 1 to 10.
 func VarlongLen(v int64) int { return uvarintLen(zigzag64(v)) }
 
-// UvarintLen is the number of bytes that AppendUvarint adds for v: 1 to 5.
-func UvarintLen(v uint32) int { return uvarintLen(uint64(v)) }
-
 func zigzag32(v int32) uint32 { return uint32(v<<1) ^ uint32(v>>31) }
 
 func zigzag64(v int64) uint64 { return uint64(v<<1) ^ uint64(v>>63) }

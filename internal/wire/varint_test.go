@@ -69,8 +69,8 @@ func checkVarint(t *testing.T, v int32) {
 func checkUvarint(t *testing.T, v uint32) {
 	t.Helper()
 	b := AppendUvarint(nil, v)
-	if want := binary.AppendUvarint(nil, uint64(v)); !bytes.Equal(b, want) || UvarintLen(v) != len(want) {
-		t.Errorf("uvarint %d: %x of length %d, want %x", v, b, UvarintLen(v), want)
+	if want := binary.AppendUvarint(nil, uint64(v)); !bytes.Equal(b, want) || uvarintLen(uint64(v)) != len(want) {
+		t.Errorf("uvarint %d: %x of length %d, want %x", v, b, uvarintLen(uint64(v)), want)
 	}
 	r := NewReader(b)
 	if got := r.Uvarint(); got != v || r.End("uvarint") != nil {

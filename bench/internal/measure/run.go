@@ -34,7 +34,9 @@ type Run struct {
 // Do carries out the run in this process, which should do nothing else, against a broker in another one.
 func (r Run) Do(ctx context.Context) (result Result, err error) {
 	data := workload.NewData(r.Workload, r.Seed)
-	broker, err := startBroker(ctx, nullack.Config{Nodes: r.Nodes, Topics: []nullack.Topic{{Name: workload.Topic, Partitions: r.Workload.Partitions}}})
+	broker, err := startBroker(ctx, nullack.Config{
+		Nodes: r.Nodes, Topics: []nullack.Topic{{Name: workload.Topic, Partitions: r.Workload.Partitions}},
+	})
 	if err != nil {
 		return Result{}, err
 	}

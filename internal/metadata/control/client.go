@@ -231,8 +231,9 @@ func (c *Client) failedAtLocked(address string) time.Time {
 	return time.Time{}
 }
 
-// SetBrokers makes the brokers of an answer, ids with addresses, the known ones; the map must not change afterwards. Idle connections to addresses that are none of theirs are closed,
-// busy ones when they are done: the request for the producer id may be under way on the first connection.
+// SetBrokers makes the brokers of an answer, ids with addresses, the known ones; the map must not change afterwards.
+// Idle connections to addresses that are none of theirs are closed, busy ones when they are done: the request for the
+// producer id may be under way on the first connection.
 func (c *Client) SetBrokers(brokers map[int32]string) {
 	c.mu.Lock()
 	if maps.Equal(brokers, c.mu.known) {

@@ -1,5 +1,5 @@
 // Package control is the control plane's way to the brokers: few requests, to any broker or to a certain one, over
-// connections that carry no records. Metadata, the producer id and the settling of doubtful batches go this way.
+// connections that carry no records. Metadata and the producer id go this way.
 //
 // It knows addresses, not topics: package metadata tells it who the brokers are ([Client.SetBrokers]) and asks through it.
 // It starts no goroutine; the caller of a request does the dialing, one at a time for each address, and takes along the

@@ -175,7 +175,9 @@ func (c *Client) dialed(ctx context.Context, l *line, conn Requester, err error)
 }
 
 // do sends one request. late tells that it failed by waiting for too long: a connection found dead fails sooner.
-func (c *Client) do(ctx context.Context, conn Requester, request kmsg.Request, last bool) (r kmsg.Response, late bool, err error) {
+func (c *Client) do(
+	ctx context.Context, conn Requester, request kmsg.Request, last bool,
+) (r kmsg.Response, late bool, err error) {
 	timeout := c.config.RequestTimeout
 	if !last {
 		timeout /= impatience

@@ -68,7 +68,9 @@ func (c *Core) judge(r *Request, p Passenger, a *Answer) {
 			c.do.Hint(r, p, a)
 		}
 		c.do.Refresh(p.Lane.Topic.Name)
-		p.Batch.Sender.InDoubt = p.Batch.Sender.InDoubt || a.code == codeNotLeader
+		// A leader that appended the batch, and was deposed or lost its disk while it waited for the replicas, says so
+		// too; and these may have it (DelayedProduce.tryComplete).
+		p.Batch.Sender.InDoubt = p.Batch.Sender.InDoubt || a.code == codeNotLeader || a.code == codeStorageError
 		c.retry(p, err)
 	case verdictMaybe:
 		p.Batch.Sender.InDoubt = true
@@ -97,7 +99,7 @@ func (c *Core) acked(p Passenger, a *Answer) {
 	l, b := p.Lane, p.Batch
 	c.noteAck(l, b, a.offset)
 	l.Topic.fitsBytes = max(l.Topic.fitsBytes, b.Bytes())
-	o := batch.Outcome{Offset: a.offset, LogAppendTime: a.logAppendTime}
+	o := batch.Outcome{Offset: max(a.offset, -1), LogAppendTime: a.logAppendTime}
 	if a.code == codeDuplicate {
 		o.Offset = -1
 	}

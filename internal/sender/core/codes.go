@@ -1,5 +1,7 @@
 package core
 
+import "github.com/twmb/franz-go/pkg/kerr"
+
 // The error codes that the sender must tell apart; the broker's names stand beside them. Java's exception classes for
 // all of them are listed in org.apache.kafka.common.protocol.Errors.
 const (
@@ -70,6 +72,9 @@ func verdictOf(code int16) verdict {
 		return verdictOutOfOrder
 	case codeInvalidRecord:
 		return verdictRecords
+	}
+	if known := kerr.TypedErrorForCode(code); known == nil || known.Code != code {
+		return verdictMaybe // of a broker newer than this client, or broken: it proves nothing
 	}
 	return verdictRefused
 }

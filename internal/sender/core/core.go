@@ -30,7 +30,7 @@ type Config struct {
 	Seed uint64
 }
 
-// Backoff is an exponential wait: First, doubled for each failure after the first, at most Max, give or take a fifth.
+// Backoff is an exponential wait: First, doubled for each failure after the first, give or take a fifth, at most Max.
 type Backoff struct{ First, Max time.Duration }
 
 // TopicConfig is what the core must know of a topic's settings.
@@ -182,11 +182,14 @@ func (c *Core) readiness(l *Lane, b *batch.Batch) (Reason, time.Duration) {
 	return ReasonLinger, b.Created + l.Topic.Config.Linger
 }
 
+// pauseMin keeps a configured pause of none from making the send loop spin while a broker or a leader is away.
+const pauseMin = time.Millisecond
+
 // wantLeader asks for metadata because the lane has batches and no leader, now and again until one is known.
 func (c *Core) wantLeader(l *Lane) {
 	c.do.Refresh(l.Topic.Name)
 	if c.leaderless == 0 {
-		c.leaderless = c.now + c.backoff(c.Config.RetryBackoff, 1)
+		c.leaderless = c.now + max(c.backoff(c.Config.RetryBackoff, 1), pauseMin)
 	}
 }
 
@@ -341,5 +344,5 @@ func (c *Core) backoff(b Backoff, failures int) time.Duration {
 		wait *= 2
 	}
 	wait = min(wait, b.Max)
-	return time.Duration(float64(wait) * (0.8 + 0.4*c.random.Float64()))
+	return min(b.Max, time.Duration(float64(wait)*(0.8+0.4*c.random.Float64())))
 }

@@ -46,7 +46,7 @@ type Lane struct {
 // queuePlace is a lane's place in the queues of its leader.
 type queuePlace struct {
 	ready  bool
-	ticket uint64 // tells the valid entry in Node.ready from stale ones
+	ticket uint64 // of the only valid entry in any Node.ready; the lane's own count, because leaders change
 	why    Reason
 	index  int // in Node.lingering, -1 if not there
 	due    time.Duration

@@ -171,5 +171,5 @@ func (c *Core) down(n *Node) {
 	}
 	n.link = linkDown
 	n.Failures++
-	n.retryAt = c.now + c.backoff(c.Config.Reconnect, n.Failures)
+	n.retryAt = c.now + max(c.backoff(c.Config.Reconnect, n.Failures), pauseMin)
 }

@@ -2,6 +2,7 @@ package core
 
 import (
 	"container/heap"
+	"slices"
 	"time"
 
 	"github.com/omnibus-kafka/omnibus/internal/accumulator"
@@ -36,13 +37,15 @@ type Node struct {
 
 	ready     []readyLane // lanes whose next batch is due, first come first served, with stale entries among them
 	readyNow  int         // those that are not stale
-	tickets   uint64
-	lingering laneHeap // lanes whose next batch is due at a time
+	lingering laneHeap    // lanes whose next batch is due at a time
 
 	// Of the loop; the core only keeps them.
 	Conn    *broker.Conn
 	LastErr error
 }
+
+// readySpare is how many stale entries a node's ready list may have whatever its length.
+const readySpare = 64
 
 // readyLane is an entry of Node.ready; it is stale when the lane has another ticket.
 type readyLane struct {
@@ -56,15 +59,21 @@ func (r readyLane) valid() bool { return r.lane.queued.ready && r.lane.queued.ti
 // slots is how many more requests the node takes.
 func (n *Node) slots(limit int) int { return limit - n.unanswered - len(n.departures) }
 
+// Idle reports whether nothing is on its way to the node or about to be.
+func (n *Node) Idle() bool { return n.unanswered == 0 && len(n.departures) == 0 && n.readyNow == 0 }
+
 // away reports whether the node cannot be reached, as far as it was tried.
 func (n *Node) away() bool { return n.link != linkUp && n.Failures > 0 }
 
 // enqueue makes the lane leave when its turn comes.
 func (n *Node) enqueue(l *Lane, why Reason) {
-	n.tickets++
+	if len(n.ready) > 2*n.readyNow+readySpare { // nobody leaves while the node is away, but batches expire
+		n.ready = slices.DeleteFunc(n.ready, func(r readyLane) bool { return !r.valid() })
+	}
 	n.readyNow++
-	l.queued.ready, l.queued.ticket, l.queued.why = true, n.tickets, why
-	n.ready = append(n.ready, readyLane{l, n.tickets})
+	l.queued.ticket++
+	l.queued.ready, l.queued.why = true, why
+	n.ready = append(n.ready, readyLane{l, l.queued.ticket})
 }
 
 // linger makes the lane leave at a time.

@@ -90,7 +90,9 @@ func (r *reader) begin(ctx context.Context, o *Options) error {
 }
 
 // listOffsets asks for one offset of each partition and returns them, or the first error of any.
-func listOffsets(ctx context.Context, list func(context.Context, ...string) (kadm.ListedOffsets, error), topic string) (map[int32]int64, error) {
+func listOffsets(
+	ctx context.Context, list func(context.Context, ...string) (kadm.ListedOffsets, error), topic string,
+) (map[int32]int64, error) {
 	listed, err := list(ctx, topic)
 	if err == nil {
 		err = listed.Error()
