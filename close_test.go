@@ -325,15 +325,16 @@ func TestAProducerThatWasNeverUsedCloses(t *testing.T) {
 	})
 }
 
-// lateChoice is a partitioner that thinks until it is told what to choose.
-type lateChoice chan int32
+// lateChoice is a partitioner that thinks until it is told what to choose. Its channel is made within the bubble.
+type lateChoice struct{ told chan int32 }
 
-func (c lateChoice) Partition(string, []byte, []byte, omnibus.Partitions) (int32, error) { return <-c, nil }
+func (c *lateChoice) Partition(string, []byte, []byte, omnibus.Partitions) (int32, error) { return <-c.told, nil }
 
 // TestAPartitionThatAppearsDuringCloseTakesNoRecord: nobody would be left to send it, or to tell that it was not sent.
 func TestAPartitionThatAppearsDuringCloseTakesNoRecord(t *testing.T) {
-	choice := make(lateChoice)
+	choice := new(lateChoice)
 	inBubble(t, 1, omnibus.Config{Partitioner: choice, MetadataMaxAge: time.Second}, func(r *rig) {
+		choice.told = make(chan int32)
 		r.send(record("first"))
 		r.cluster.SetScript(sim.Always(sim.Produce, sim.Fate{Delay: 20 * time.Second}))
 		r.enqueue(record("what Close waits for"))
@@ -347,7 +348,7 @@ func TestAPartitionThatAppearsDuringCloseTakesNoRecord(t *testing.T) {
 		if err := r.producer.Close(); err != nil {
 			r.Error(err)
 		}
-		choice <- 3
+		choice.told <- 3
 		r.failed(<-late, true, "closed")
 	})
 }
