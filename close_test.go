@@ -328,7 +328,9 @@ func TestAProducerThatWasNeverUsedCloses(t *testing.T) {
 // lateChoice is a partitioner that thinks until it is told what to choose. Its channel is made within the bubble.
 type lateChoice struct{ told chan int32 }
 
-func (c *lateChoice) Partition(string, []byte, []byte, omnibus.Partitions) (int32, error) { return <-c.told, nil }
+func (c *lateChoice) Partition(string, []byte, []byte, omnibus.Partitions) (int32, error) {
+	return <-c.told, nil
+}
 
 // TestAPartitionThatAppearsDuringCloseTakesNoRecord: nobody would be left to send it, or to tell that it was not sent.
 func TestAPartitionThatAppearsDuringCloseTakesNoRecord(t *testing.T) {
