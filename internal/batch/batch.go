@@ -91,6 +91,8 @@ type SenderState struct {
 	Numbered bool
 	// InDoubt is set once an attempt may have reached the log without an answer.
 	InDoubt bool
+	// Corrupted is set once a broker found the batch damaged: it gets one more try.
+	Corrupted bool
 	// LastErr is why the last attempt failed.
 	LastErr error
 	// Deadline ends the record's life (delivery.timeout.ms).

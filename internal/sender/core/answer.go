@@ -78,10 +78,11 @@ func (c *Core) judge(r *Request, p Passenger, a *Answer) {
 	case verdictAgain:
 		c.retry(p, err)
 	case verdictOnceMore:
-		if p.Batch.Sender.Attempts > 1 {
+		if p.Batch.Sender.Corrupted {
 			c.fail(p, err)
 			return
 		}
+		p.Batch.Sender.Corrupted = true
 		c.retry(p, err)
 	case verdictTooLarge:
 		c.tooLarge(p, err)
