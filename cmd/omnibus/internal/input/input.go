@@ -84,7 +84,7 @@ func (o *Options) Open(s Sources) (*Reader, error) {
 		}
 		sources = append(sources, lines.Source{Name: name, Reader: file})
 	}
-	return &Reader{lines: lines.NewReader(sources, s.RecordBytesMax)}, nil
+	return &Reader{lines: lines.NewReader(sources, lines.Config{LineBytesMax: s.RecordBytesMax})}, nil
 }
 
 // Next returns the next record, or io.EOF after the last. Its bytes are valid until the next call. Its Topic is empty

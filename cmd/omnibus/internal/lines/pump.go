@@ -23,14 +23,16 @@ type chunk struct {
 // pump reads ahead in a goroutine of its own.
 type pump struct {
 	sources []Source
+	repeat  uint64
 	full    chan chunk
 	free    chan []byte
 	stopped chan struct{}
 }
 
-func startPump(sources []Source) *pump {
+func startPump(sources []Source, repeat uint64) *pump {
 	p := &pump{
 		sources: sources,
+		repeat:  repeat,
 		full:    make(chan chunk, chunkCount),
 		free:    make(chan []byte, chunkCount),
 		stopped: make(chan struct{}),
@@ -42,24 +44,35 @@ func startPump(sources []Source) *pump {
 	return p
 }
 
-// run reads every source to its end.
+// run reads every source to its end, as often as it is wanted.
 func (p *pump) run() {
 	defer close(p.full)
-	for i := range p.sources {
-		for ended := false; !ended; {
-			var buffer []byte
-			select {
-			case buffer = <-p.free:
-			case <-p.stopped:
+	for range p.repeat {
+		for i := range p.sources {
+			if !p.source(i) {
 				return
 			}
-			c := p.read(i, buffer)
-			ended = c.end
-			select {
-			case p.full <- c:
-			case <-p.stopped:
-				return
-			}
+		}
+	}
+}
+
+// source reads source i to its end and reports whether to go on.
+func (p *pump) source(i int) bool {
+	for {
+		var buffer []byte
+		select {
+		case buffer = <-p.free:
+		case <-p.stopped:
+			return false
+		}
+		c := p.read(i, buffer)
+		select {
+		case p.full <- c:
+		case <-p.stopped:
+			return false
+		}
+		if c.end {
+			return true
 		}
 	}
 }

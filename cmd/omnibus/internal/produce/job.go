@@ -36,7 +36,10 @@ type job struct {
 }
 
 func newJob(o *Options, producer *omnibus.Producer, reader *lines.Reader, stderr io.Writer) *job {
-	printer := newErrorPrinter(stderr, reader.Position)
+	printer := newErrorPrinter(stderr, func(seq uint64) string {
+		name, line := reader.Position(seq)
+		return fmt.Sprintf("%s:%d", name, line)
+	})
 	tally := newTally(printer)
 	return &job{
 		options:   o,

@@ -125,7 +125,7 @@ func Run(ctx context.Context, f *cli.Factory, o *Options) (err error) {
 	if err != nil {
 		return cli.Usage(err)
 	}
-	reader := lines.NewReader(sources, maxRequestBytes(target.Config))
+	reader := lines.NewReader(sources, lines.Config{LineBytesMax: maxRequestBytes(target.Config)})
 	defer reader.Close()
 	job := newJob(o, producer, reader, f.IO.Err)
 	summary := job.run(ctx)
