@@ -423,21 +423,17 @@ func TestTheFirstBatchOfAPartitionGoesAlone(t *testing.T) {
 	})
 }
 
-func TestAnOutOfOrderAnswerEndsWhatWasSentAsUnknown(t *testing.T) {
+func TestAnOutOfOrderAnswerAboutWhatWasNeverInDoubtCostsAnEpochAndNoRecord(t *testing.T) {
 	inBubble(t, 1, omnibus.Config{}, func(r *rig) {
 		r.send(record("a"))
 		r.cluster.SetScript(sim.First(1, sim.Produce, refuse(kerr.OutOfOrderSequenceNumber.Code)))
-		_, err := r.producer.Send(r.Context(), record("b"))
-		r.failed(err, false)
-		if !errors.Is(err, omnibus.ErrInDoubt) {
-			t.Error(err)
-		}
+		r.send(record("b"))
 		r.send(record("c"))
-		r.holds(0, "a", "c")
+		r.holds(0, "a", "b", "c")
 		if log := r.cluster.Log("t", 0); log[1].ProducerEpoch != log[0].ProducerEpoch+1 || log[1].Sequence != 0 {
 			t.Errorf("epoch %d, sequence %d after epoch %d", log[1].ProducerEpoch, log[1].Sequence, log[0].ProducerEpoch)
 		}
-		r.settles(2, 0, 1)
+		r.settles(3, 0, 0)
 	})
 }
 

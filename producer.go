@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/omnibus-kafka/omnibus/internal/backoff"
 	"github.com/omnibus-kafka/omnibus/internal/sender/core"
 
 	"github.com/omnibus-kafka/omnibus/internal/accumulator"
@@ -17,7 +18,6 @@ import (
 	"github.com/omnibus-kafka/omnibus/internal/dispatch"
 	"github.com/omnibus-kafka/omnibus/internal/logging"
 	"github.com/omnibus-kafka/omnibus/internal/metadata"
-	"github.com/omnibus-kafka/omnibus/internal/metadata/control"
 	"github.com/omnibus-kafka/omnibus/internal/pipeline"
 )
 
@@ -69,13 +69,13 @@ func (p *Producer) pipelineConfig() pipeline.Config {
 		Callbacks: dispatch.Config{OnPanic: p.panicked},
 		Network:   s.network(p.log), Bootstrap: s.Brokers, CanonicalNames: s.DNSLookup == DNSCanonicalBootstrap,
 		KeepBrokers: s.MetadataRecovery == RecoveryNone,
-		Reconnect:   control.Backoff{Min: s.ReconnectBackoff, Max: s.ReconnectBackoffMax},
+		Reconnect:   backoff.Exponential{Min: s.ReconnectBackoff, Max: s.ReconnectBackoffMax},
 		Metadata: metadata.Config{
 			MaxAge: s.MetadataMaxAge, MaxIdle: s.MetadataMaxIdle, RebootstrapTrigger: s.RebootstrapTrigger,
-			Retry: control.Backoff{Min: s.RetryBackoff, Max: s.RetryBackoffMax},
+			Retry: backoff.Exponential{Min: s.RetryBackoff, Max: s.RetryBackoffMax},
 		},
 		Sender: s.sender(), Spread: spread, Topic: s.pipelineTopic,
-		Tell: p.tell, Updated: p.metadataUpdated, Watch: p.watch(), Logger: p.log,
+		Tell: p.tell, Lost: p.dataLost, Updated: p.metadataUpdated, Watch: p.watch(), Logger: p.log,
 	}
 }
 
@@ -95,8 +95,8 @@ func (s *settings) sender() core.Config {
 	return core.Config{
 		InFlightMax: s.MaxInFlight, RequestBytesMax: s.MaxRequestBytes, Retries: s.Retries,
 		ProduceTimeoutMillis: int32(produceTimeout(s.RequestTimeout).Milliseconds()),
-		RetryBackoff:         core.Backoff{First: s.RetryBackoff, Max: s.RetryBackoffMax},
-		Reconnect:            core.Backoff{First: s.ReconnectBackoff, Max: s.ReconnectBackoffMax},
+		RetryBackoff:         backoff.Exponential{Min: s.RetryBackoff, Max: s.RetryBackoffMax},
+		Reconnect:            backoff.Exponential{Min: s.ReconnectBackoff, Max: s.ReconnectBackoffMax},
 		HaltOnFailure:        s.HaltOnFailure,
 		Encoders:             runtime.GOMAXPROCS(0),
 		Seed:                 rand.Uint64(),

@@ -44,6 +44,9 @@ type RequestStats struct {
 	// Requests counts answered Produce requests, RequestsLost those whose answer never came, RequestsInFlight those on
 	// their way now.
 	Requests, RequestsLost, RequestsInFlight int64
+	// Inquiries counts how often a leader was asked what it has of a partition, because answers were lost or it refused a
+	// number; DataLosses how often it was found not to have what was acknowledged (Trace.DataLost).
+	Inquiries, DataLosses int64
 	// Throttled is the sum of the times for which brokers asked to be left alone.
 	Throttled time.Duration
 }
@@ -142,6 +145,7 @@ func (s *Stats) fromSender(from *sender.Stats) {
 		s.CompressionRatio = float64(from.CompressedBytes.Load()) / float64(before)
 	}
 	s.Requests, s.RequestsLost = from.Requests.Load(), from.RequestsLost.Load()
+	s.Inquiries, s.DataLosses = from.Inquiries.Load(), from.Losses.Load()
 	s.RequestsInFlight = from.InFlight.Load()
 	s.Throttled = time.Duration(from.Throttle.Load())
 	s.Boarding = Distribution{from.Boarding.Snapshot()}

@@ -17,8 +17,22 @@ type Trace struct {
 	// BrokerConnected and BrokerDisconnected follow the produce connections.
 	BrokerConnected    func(broker int32, address string)
 	BrokerDisconnected func(broker int32, address string, err error)
+	// DataLost is called when a partition was found not to have what it had acknowledged: after an unclean election, or a
+	// disk that was put back. It is logged as an error and counted (Stats.DataLosses) as well.
+	DataLost func(DataLoss)
 	// MetadataUpdated is called after new metadata is in use, with the topics that changed.
 	MetadataUpdated func(topics []string)
+}
+
+// DataLoss is acknowledged data that its partition no longer has. It is told when the producer comes upon it: when the leader
+// refuses a number, has forgotten the producer, or acknowledges a batch at an offset that was taken.
+type DataLoss struct {
+	// Topic and Partition are where.
+	Topic     string
+	Partition int32
+	// FromOffset is where the log stops being what it was, ToOffset the highest offset that was acknowledged to this
+	// producer. Records of others may lie between.
+	FromOffset, ToOffset int64
 }
 
 // BatchLeave says what left and why.

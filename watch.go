@@ -3,11 +3,10 @@ package omnibus
 import (
 	"time"
 
-	"github.com/omnibus-kafka/omnibus/internal/sender/core"
-
 	"github.com/omnibus-kafka/omnibus/internal/accumulator"
 	"github.com/omnibus-kafka/omnibus/internal/batch"
 	"github.com/omnibus-kafka/omnibus/internal/sender"
+	"github.com/omnibus-kafka/omnibus/internal/settling"
 )
 
 // watch makes the sender's watch of the user's trace.
@@ -26,11 +25,11 @@ func (p *Producer) watch() sender.Watch {
 	}
 }
 
-func (p *Producer) watchLeaves(f func(BatchLeave)) func(*accumulator.Partition, *batch.Batch, core.Reason, int, time.Duration) {
+func (p *Producer) watchLeaves(f func(BatchLeave)) func(*accumulator.Partition, *batch.Batch, batch.Reason, int, time.Duration) {
 	if f == nil {
 		return nil
 	}
-	return func(part *accumulator.Partition, b *batch.Batch, why core.Reason, inFlight int, boarded time.Duration) {
+	return func(part *accumulator.Partition, b *batch.Batch, why batch.Reason, inFlight int, boarded time.Duration) {
 		p.guard("Trace.BatchLeaves", func() {
 			f(BatchLeave{
 				Topic: part.Topic.Name, Partition: part.Number, Records: b.Count(), Bytes: b.Bytes(),
@@ -97,5 +96,16 @@ func (p *Producer) watchDisconnected(f func(int32, string, error)) func(int32, s
 	}
 	return func(id int32, address string, err error) {
 		p.guard("Trace.BrokerDisconnected", func() { f(id, address, err) })
+	}
+}
+
+// dataLost tells of acknowledged records that a partition no longer has.
+func (p *Producer) dataLost(topic string, partition int32, loss settling.Loss) {
+	p.log.Error("the partition has lost records that it had acknowledged: an unclean leader election or a restored disk; send them again if you still have them",
+		"topic", topic, "partition", partition, "from_offset", loss.From, "to_offset", loss.To)
+	if t := p.settings.Trace; t != nil && t.DataLost != nil {
+		p.guard("Trace.DataLost", func() {
+			t.DataLost(DataLoss{Topic: topic, Partition: partition, FromOffset: loss.From, ToOffset: loss.To})
+		})
 	}
 }

@@ -5,10 +5,11 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/omnibus-kafka/omnibus/internal/bufferpool"
 	"github.com/omnibus-kafka/omnibus/internal/compress"
 	"github.com/omnibus-kafka/omnibus/internal/wire"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // header is a record's header as a caller has it.

@@ -79,7 +79,7 @@ func (n *Numbering) Renew(id ProducerID) {
 // truncated, and records that were acked are gone.
 func (n *Numbering) Acked(lastSequence int32, lastOffset int64, now time.Duration) (sound bool) {
 	n.proven, n.lastAckedAt = true, now
-	if n.acked && !after(lastSequence, n.lastAckedSequence) {
+	if n.acked && !After(lastSequence, n.lastAckedSequence) {
 		return true
 	}
 	n.acked, n.lastAckedSequence = true, lastSequence
@@ -91,15 +91,19 @@ func (n *Numbering) Acked(lastSequence int32, lastOffset int64, now time.Duratio
 	return sound
 }
 
-// after reports whether sequence a comes after b. Both are of the last batches of one partition, so that they lie less than
+// Truncated notes that the log was found to end, or to be another one, from an offset on: what follows is measured by what is
+// left, so that one loss is told once.
+func (n *Numbering) Truncated(from int64) { n.lastAckedOffset = min(n.lastAckedOffset, from-1) }
+
+// After reports whether sequence a comes after b. Both are of the last batches of one partition, so that they lie less than
 // half of all numbers apart.
-func after(a, b int32) bool {
+func After(a, b int32) bool {
 	distance := (uint32(a) - uint32(b)) & sequenceMask
 	return distance != 0 && distance < 1<<30
 }
 
-// LastAcked is the last sequence that was acked in the current epoch, and false if there is none yet.
-func (n *Numbering) LastAcked() (sequence int32, ok bool) { return n.lastAckedSequence, n.acked }
+// LastAcked is the last sequence that was acked in the current epoch; -1 if there is none yet.
+func (n *Numbering) LastAcked() int32 { return n.lastAckedSequence }
 
 // LastAckedOffset is the highest offset that is known to be this producer's in the partition, in any epoch; -1 if none.
 func (n *Numbering) LastAckedOffset() int64 { return n.lastAckedOffset }

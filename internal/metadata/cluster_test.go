@@ -11,9 +11,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/omnibus-kafka/omnibus/internal/backoff"
 	"github.com/omnibus-kafka/omnibus/internal/broker"
 	"github.com/omnibus-kafka/omnibus/internal/metadata/control"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // asked is one Metadata request that a scripted cluster saw.
@@ -72,11 +74,11 @@ func run(t *testing.T, test func(t *testing.T, s *scripted), configures ...confi
 		s.setBrokers(1, 2)
 		clientConfig := control.Config{
 			Bootstrap: []string{boot}, Connect: s.connect, RequestTimeout: 30 * time.Second,
-			Reconnect: control.Backoff{Min: 50 * time.Millisecond, Max: time.Second},
+			Reconnect: backoff.Exponential{Min: 50 * time.Millisecond, Max: time.Second},
 		}
 		config := Config{
 			MaxAge: 5 * time.Minute, MaxIdle: 5 * time.Minute, RebootstrapTrigger: 5 * time.Minute,
-			Retry: control.Backoff{Min: 100 * time.Millisecond, Max: time.Second},
+			Retry: backoff.Exponential{Min: 100 * time.Millisecond, Max: time.Second},
 			OnUpdate: func(previous, next *Cluster, changed []string) {
 				s.updates = append(s.updates, update{previous, next, changed})
 			},

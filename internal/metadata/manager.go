@@ -9,8 +9,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/omnibus-kafka/omnibus/internal/metadata/control"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/omnibus-kafka/omnibus/internal/backoff"
+	"github.com/omnibus-kafka/omnibus/internal/metadata/control"
 )
 
 // Config is what a Manager needs to know. All durations are taken as they are, without defaults.
@@ -22,7 +24,7 @@ type Config struct {
 	MaxIdle time.Duration
 	// Retry is the pause before asking again after a failure, or after an answer that did not help (retry.backoff.ms,
 	// .max.ms). Its Min is at least 10 ms, whatever is set, for asking brokers as fast as they answer helps nobody.
-	Retry control.Backoff
+	Retry backoff.Exponential
 	// RebootstrapTrigger is how long requests may fail before the brokers are forgotten and the bootstrap list is used
 	// again (metadata.recovery.rebootstrap.trigger.ms); 0 is at the first failure. control.Config.KeepBrokers turns it off.
 	RebootstrapTrigger time.Duration

@@ -10,8 +10,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/omnibus-kafka/omnibus/internal/metadata/control"
 	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/omnibus-kafka/omnibus/internal/backoff"
+	"github.com/omnibus-kafka/omnibus/internal/metadata/control"
 )
 
 func TestReadyWaitsForTheFirstAnswer(t *testing.T) {
@@ -405,8 +407,8 @@ func TestFailingRequestsBackOffAndRecover(t *testing.T) {
 
 func TestRunEndsAllWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client := control.NewClient(control.Config{Reconnect: control.Backoff{Min: time.Second, Max: time.Second}})
-		m := NewManager(client, Config{Retry: control.Backoff{Min: time.Second, Max: time.Second}})
+		client := control.NewClient(control.Config{Reconnect: backoff.Exponential{Min: time.Second, Max: time.Second}})
+		m := NewManager(client, Config{Retry: backoff.Exponential{Min: time.Second, Max: time.Second}})
 		ctx, cancel := context.WithCancel(t.Context())
 		var group sync.WaitGroup
 		group.Go(func() { m.Run(ctx) })

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
-	"github.com/omnibus-kafka/omnibus/internal/metadata/control"
 	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/omnibus-kafka/omnibus/internal/metadata/control"
 )
 
 // interest is what the manager remembers of a topic in use beside its picture. It is guarded by Manager.mu, used apart.
@@ -91,7 +93,7 @@ func (m *Manager) fail(r reply) {
 		run.troubleSince = r.question.sentAt
 	}
 	run.failures++
-	run.retryAt = now.Add(m.config.Retry.After(run.failures))
+	run.retryAt = now.Add(m.config.Retry.After(run.failures, rand.Float64()))
 	m.maybeRebootstrap(now, r.err)
 
 	m.mu.Lock()
@@ -188,7 +190,7 @@ func (m *Manager) noteAnswersLocked(r reply, next *Cluster, ch change) {
 		case !healthy || !r.question.full:
 			in.tries++
 		}
-		in.retryAt = now.Add(m.config.Retry.After(max(1, in.tries)))
+		in.retryAt = now.Add(m.config.Retry.After(max(1, in.tries), rand.Float64()))
 		if told != nil {
 			in.answers++
 			in.answeredAt, in.from, in.code = now, r.from, told.Code
@@ -217,7 +219,7 @@ func (m *Manager) noteFullLocked(q *question, ch change) {
 	if m.mu.fullTries++; ch.differs {
 		m.mu.fullTries = 0
 	}
-	m.mu.fullRetryAt = m.mu.answeredAt.Add(m.config.Retry.After(max(1, m.mu.fullTries)))
+	m.mu.fullRetryAt = m.mu.answeredAt.Add(m.config.Retry.After(max(1, m.mu.fullTries), rand.Float64()))
 	if m.mu.fullAt.Before(m.mu.fullRetryAt) {
 		m.mu.fullAt = m.mu.fullRetryAt
 	}

@@ -3,11 +3,14 @@ package pipeline
 import (
 	"context"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/omnibus-kafka/omnibus/internal/backoff"
 	"github.com/omnibus-kafka/omnibus/internal/sender/core"
+	"github.com/omnibus-kafka/omnibus/internal/settling"
 
 	"github.com/omnibus-kafka/omnibus/internal/accumulator"
 	"github.com/omnibus-kafka/omnibus/internal/batch"
@@ -37,7 +40,7 @@ type Config struct {
 	CanonicalNames bool
 	// KeepBrokers turns rebootstrapping off.
 	KeepBrokers bool
-	Reconnect   control.Backoff
+	Reconnect   backoff.Exponential
 	Metadata    metadata.Config
 	Sender      core.Config
 	Spread      Spread
@@ -45,6 +48,8 @@ type Config struct {
 	Topic func(name string) TopicConfig
 	// Tell is called on the send loop with the outcome of a batch; see sender.Surroundings.
 	Tell func(p *accumulator.Partition, b *batch.Batch, o batch.Outcome)
+	// Lost is told of acknowledged records that a partition no longer has; on the send loop.
+	Lost func(topic string, partition int32, loss settling.Loss)
 	// Updated is told of new metadata, on the manager's goroutine.
 	Updated func(changed []string)
 	Watch   sender.Watch
@@ -160,8 +165,14 @@ func (p *Pipeline) surroundings() sender.Surroundings {
 		RefreshAll:  p.Metadata.RefreshNow,
 		Hint:        p.hinted,
 		FetchID: func(ctx context.Context) (idempotence.ProducerID, error) {
-			return idempotence.Fetch(ctx, p.control, p.config.Metadata.Retry.After)
+			return idempotence.Fetch(ctx, p.control, func(failures int) time.Duration {
+				return p.config.Metadata.Retry.After(failures, rand.Float64())
+			})
 		},
+		Inquire: func(ctx context.Context, broker int32, questions []settling.Question, tell func(int, settling.Evidence)) {
+			settling.Inquire(ctx, p.control, broker, questions, tell)
+		},
+		Lost:   p.config.Lost,
 		Tell:   p.config.Tell,
 		Watch:  p.config.Watch,
 		Logger: p.config.Logger,

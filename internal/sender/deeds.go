@@ -7,6 +7,7 @@ import (
 	"github.com/omnibus-kafka/omnibus/internal/accumulator"
 	"github.com/omnibus-kafka/omnibus/internal/batch"
 	"github.com/omnibus-kafka/omnibus/internal/broker"
+	"github.com/omnibus-kafka/omnibus/internal/sender/answers"
 	"github.com/omnibus-kafka/omnibus/internal/sender/core"
 	"github.com/omnibus-kafka/omnibus/internal/wire"
 )
@@ -119,7 +120,7 @@ func (s deeds) Release(b *batch.Batch) { s.around.Accumulator.ReleaseBatch(b) }
 
 func (s deeds) Refresh(topic string) { s.around.Refresh(topic) }
 
-func (s deeds) Hint(r *core.Request, p core.Passenger, a *core.Answer) {
+func (s deeds) Hint(r *core.Request, p core.Passenger, a *answers.Answer) {
 	s.around.Hint(Hint{
 		Topic: p.Lane.Topic.Name, TopicID: p.Lane.Topic.ID, Partition: p.Lane.Part.Number,
 		Leader: a.Leader, Epoch: a.Epoch, Nodes: r.Nodes,
@@ -137,7 +138,7 @@ func (s deeds) FetchID() {
 	}()
 }
 
-func (s deeds) Departed(l *core.Lane, b *batch.Batch, why core.Reason) {
+func (s deeds) Departed(l *core.Lane, b *batch.Batch, why batch.Reason) {
 	if !b.Sender.Departed {
 		l.Part.Departed(1)
 	}

@@ -10,7 +10,9 @@ import (
 	"github.com/omnibus-kafka/omnibus/internal/batch"
 	"github.com/omnibus-kafka/omnibus/internal/broker"
 	"github.com/omnibus-kafka/omnibus/internal/idempotence"
+	"github.com/omnibus-kafka/omnibus/internal/sender/answers"
 	"github.com/omnibus-kafka/omnibus/internal/sender/core"
+	"github.com/omnibus-kafka/omnibus/internal/settling"
 )
 
 // Surroundings are what the loop reaches out to. All functions are called on the send loop and must not block.
@@ -27,6 +29,11 @@ type Surroundings struct {
 	Hint func(Hint)
 	// FetchID gets a producer id; it may block, and is called on a goroutine of its own.
 	FetchID func(ctx context.Context) (idempotence.ProducerID, error)
+	// Inquire asks a broker what it has of a producer's batches, and tells about each question as soon as that is known; it
+	// may block, and is called on a goroutine of its own.
+	Inquire func(ctx context.Context, broker int32, questions []settling.Question, tell func(i int, e settling.Evidence))
+	// Lost is told of acknowledged records that a partition no longer has.
+	Lost func(topic string, partition int32, loss settling.Loss)
 	// Tell is called with the outcome of a batch's records before the batch is released: it wakes who waits
 	// and queues the callbacks. It takes over the pipeline's reference to the batch.
 	Tell func(p *accumulator.Partition, b *batch.Batch, o batch.Outcome)
@@ -41,7 +48,7 @@ type Hint struct {
 	TopicID       [16]byte
 	Partition     int32
 	Leader, Epoch int32
-	Nodes         []core.Endpoint
+	Nodes         []answers.Endpoint
 }
 
 // Sender is the running send loop.
@@ -60,6 +67,7 @@ type Sender struct {
 	partitions []*accumulator.Partition
 	fresh      []*batch.Batch
 	running    []step
+	inquiries  inquiries
 
 	mu struct {
 		sync.Mutex
@@ -128,6 +136,7 @@ func (s *Sender) turn() {
 	if next := s.core.Next(); next != 0 && next <= now {
 		s.core.Tick(now)
 	}
+	s.inquire()
 }
 
 // takeNews gives the core what the partitions in s.partitions have to tell. One whose announcement is still among the

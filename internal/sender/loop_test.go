@@ -15,7 +15,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/omnibus-kafka/omnibus/internal/backoff"
 	"github.com/omnibus-kafka/omnibus/internal/sender/core"
+	"github.com/omnibus-kafka/omnibus/internal/settling"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -232,7 +234,7 @@ func start(t *testing.T, config core.TopicConfig) *running {
 	r := &running{t: t, broker: fake, pool: pool, acc: accumulator.New(pool, callbacks)}
 	r.Sender = Start(core.Config{
 		InFlightMax: 5, RequestBytesMax: 1 << 20, Retries: -1, ProduceTimeoutMillis: 25_000, Encoders: 2, Refusal: refusal,
-		RetryBackoff: core.Backoff{First: 100 * time.Millisecond, Max: time.Second}, Reconnect: core.Backoff{First: 50 * time.Millisecond, Max: time.Second},
+		RetryBackoff: backoff.Exponential{Min: 100 * time.Millisecond, Max: time.Second}, Reconnect: backoff.Exponential{Min: 50 * time.Millisecond, Max: time.Second},
 	}, Surroundings{
 		Accumulator: r.acc,
 		Broker:      &broker.Config{ClientID: "test", Dial: fake.dial, RequestTimeout: 30 * time.Second},
@@ -245,12 +247,21 @@ func start(t *testing.T, config core.TopicConfig) *running {
 			defer r.mu.Unlock()
 			return idempotence.ProducerID{ID: 7}, r.mu.fails
 		},
+		Inquire: func(_ context.Context, broker int32, questions []settling.Question, tell func(int, settling.Evidence)) {
+			for i, q := range questions {
+				r.note("inquire %d %s/%d", broker, q.Topic, q.Partition)
+				tell(i, settling.Evidence{Refused: true})
+			}
+		},
+		Lost: func(topic string, partition int32, loss settling.Loss) {
+			r.note("lost %s/%d %v", topic, partition, loss)
+		},
 		Tell: func(_ *accumulator.Partition, b *batch.Batch, o batch.Outcome) {
 			b.Resolve(0, b.Count(), o)
 			r.acc.ReleaseBatch(b)
 		},
 		Watch: Watch{
-			Leaves: func(_ *accumulator.Partition, b *batch.Batch, why core.Reason, inFlight int, _ time.Duration) {
+			Leaves: func(_ *accumulator.Partition, b *batch.Batch, why batch.Reason, inFlight int, _ time.Duration) {
 				r.note("leaves %v records=%d inflight=%d", why, b.Count(), inFlight)
 			},
 			Done: func(_ *accumulator.Partition, b *batch.Batch, o batch.Outcome, _ time.Duration) {
@@ -323,7 +334,7 @@ func TestSendersWorkEndToEnd(t *testing.T) {
 			}
 		}
 		stats := r.Stats()
-		if stats.Acked.Load() != 3 || stats.Requests.Load() != 3 || stats.Batches[core.ReasonWaiter].Load() != 3 || stats.RecordsBytes.Load() == 0 ||
+		if stats.Acked.Load() != 3 || stats.Requests.Load() != 3 || stats.Batches[batch.ReasonWaiter].Load() != 3 || stats.RecordsBytes.Load() == 0 ||
 			stats.WireBytes.Load() <= stats.RecordsBytes.Load() || stats.BatchRecords.Snapshot().Count != 3 {
 			t.Errorf("acked %d, requests %d", stats.Acked.Load(), stats.Requests.Load())
 		}
@@ -668,7 +679,7 @@ func TestWithoutAWatchNothingIsMissed(t *testing.T) {
 
 func TestReasonsHaveNames(t *testing.T) {
 	names := ReasonNames()
-	if len(names) != int(core.Reasons) || names[core.ReasonWaiter] != "waiter" || names[core.ReasonRetry] != "retry" {
+	if len(names) != int(batch.Reasons) || names[batch.ReasonWaiter] != "waiter" || names[batch.ReasonRetry] != "retry" {
 		t.Errorf("%q", names)
 	}
 }

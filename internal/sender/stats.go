@@ -16,13 +16,16 @@ type Stats struct {
 	// Retries counts attempts after the first, in batches and in records.
 	RetriedBatches, RetriedRecords atomic.Int64
 	// Batches counts departures by reason, retries included; use Reasons for the names.
-	Batches [core.Reasons]atomic.Int64
+	Batches [batch.Reasons]atomic.Int64
 	// RecordsBytes counts the uncompressed records that left, WireBytes what became of them; CompressedBytes and
 	// UncompressedBytes count the batches that went through a codec only.
 	RecordsBytes, WireBytes            atomic.Int64
 	CompressedBytes, UncompressedBytes atomic.Int64
 	// Requests counts Produce requests that were answered, RequestsLost those that were not.
 	Requests, RequestsLost atomic.Int64
+	// Inquiries counts partitions about which a leader was asked what it has; Losses those that were found to have lost what
+	// was acknowledged.
+	Inquiries, Losses atomic.Int64
 	// InFlight counts requests on the way.
 	InFlight atomic.Int64
 	// Throttle is the sum of the times for which brokers asked for silence, in nanoseconds.
@@ -36,14 +39,14 @@ type Stats struct {
 
 // ReasonNames are the names of the reasons by their place in Stats.Batches.
 func ReasonNames() []string {
-	names := make([]string, core.Reasons)
-	for r := range core.Reasons {
+	names := make([]string, batch.Reasons)
+	for r := range batch.Reasons {
 		names[r] = r.String()
 	}
 	return names
 }
 
-func (s *Stats) departed(b *batch.Batch, why core.Reason, now time.Duration) {
+func (s *Stats) departed(b *batch.Batch, why batch.Reason, now time.Duration) {
 	s.Batches[why].Add(1)
 	if b.Sender.Departed {
 		return

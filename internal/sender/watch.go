@@ -10,7 +10,7 @@ import (
 
 // Watch is what the user's Trace is made of: functions that may be nil, called on the send loop.
 type Watch struct {
-	Leaves       func(p *accumulator.Partition, b *batch.Batch, why core.Reason, inFlight int, boarded time.Duration)
+	Leaves       func(p *accumulator.Partition, b *batch.Batch, why batch.Reason, inFlight int, boarded time.Duration)
 	Done         func(p *accumulator.Partition, b *batch.Batch, o batch.Outcome, age time.Duration)
 	Retried      func(p *accumulator.Partition, b *batch.Batch, err error, age time.Duration)
 	Answered     func(a Answered)
@@ -26,7 +26,7 @@ type Answered struct {
 	Err               error
 }
 
-func (w *Watch) leaves(l *core.Lane, b *batch.Batch, why core.Reason, now time.Duration) {
+func (w *Watch) leaves(l *core.Lane, b *batch.Batch, why batch.Reason, now time.Duration) {
 	if w.Leaves != nil {
 		w.Leaves(l.Part, b, why, l.InFlight, now-b.Created)
 	}

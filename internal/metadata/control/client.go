@@ -13,9 +13,11 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/omnibus-kafka/omnibus/internal/broker"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/omnibus-kafka/omnibus/internal/backoff"
+	"github.com/omnibus-kafka/omnibus/internal/broker"
 )
 
 // Requester is one connection to a broker, ready for requests: dialed, authenticated, its versions negotiated.
@@ -45,7 +47,7 @@ type Config struct {
 	// RequestTimeout bounds the wait for one response (request.timeout.ms).
 	RequestTimeout time.Duration
 	// Reconnect is the pause before an address that failed is dialed again (reconnect.backoff.ms, .max.ms).
-	Reconnect Backoff
+	Reconnect backoff.Exponential
 	// KeepBrokers turns off the way back to the bootstrap list (metadata.recovery.strategy=none): once brokers are
 	// known, only they are asked.
 	KeepBrokers bool

@@ -12,9 +12,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/omnibus-kafka/omnibus/internal/broker"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/omnibus-kafka/omnibus/internal/backoff"
+	"github.com/omnibus-kafka/omnibus/internal/broker"
 )
 
 // host is one scripted address.
@@ -144,7 +146,7 @@ func (n *network) client(bootstrap ...string) *Client {
 		Bootstrap:      bootstrap,
 		Connect:        n.connect,
 		RequestTimeout: 30 * time.Second,
-		Reconnect:      Backoff{Min: 50 * time.Millisecond, Max: time.Second},
+		Reconnect:      backoff.Exponential{Min: 50 * time.Millisecond, Max: time.Second},
 	})
 }
 
@@ -577,24 +579,6 @@ func TestBrokerThatDemandsRebootstrapIsForgotten(t *testing.T) {
 			t.Fatalf("answered by %s, former brokers %v, want boot:1 and none", from, c.mu.former)
 		}
 	})
-}
-
-func TestBackoffDoublesWithJitterUpToItsMaximum(t *testing.T) {
-	b := Backoff{Min: 100 * time.Millisecond, Max: time.Second}
-	for failures, nominal := range []time.Duration{0, 100, 200, 400, 800, 1000, 1000} {
-		nominal *= time.Millisecond
-		for range 100 {
-			if d := b.After(failures); d < nominal*8/10 || d > min(nominal*12/10, b.Max) {
-				t.Fatalf("pause %v after %d failures, want about %v", d, failures, nominal)
-			}
-		}
-	}
-	if d := b.After(1 << 40); d < 800*time.Millisecond || d > time.Second {
-		t.Fatalf("pause %v after very many failures", d)
-	}
-	if d := (Backoff{}).After(3); d != 0 {
-		t.Fatalf("pause %v without a minimum, want none", d)
-	}
 }
 
 func TestBrokerConnectionsAreRequesters(t *testing.T) {

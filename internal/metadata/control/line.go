@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
-	"github.com/omnibus-kafka/omnibus/internal/broker"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/omnibus-kafka/omnibus/internal/broker"
 )
 
 const (
@@ -265,7 +267,7 @@ func (c *Client) failLocked(l *line, err error) {
 	now := time.Now()
 	l.failures++
 	l.failedAt = now
-	l.retryAt = now.Add(c.config.Reconnect.After(l.failures))
+	l.retryAt = now.Add(c.config.Reconnect.After(l.failures, rand.Float64()))
 	l.err = err
 }
 

@@ -7,6 +7,8 @@ import (
 
 	"github.com/omnibus-kafka/omnibus/internal/batch"
 	"github.com/omnibus-kafka/omnibus/internal/idempotence"
+	"github.com/omnibus-kafka/omnibus/internal/sender/answers"
+	"github.com/omnibus-kafka/omnibus/internal/settling"
 )
 
 // throttleMax bounds how long a broker may ask for silence: a hostile or broken answer must not stop a producer for days.
@@ -31,12 +33,12 @@ func (c *Core) Done(now time.Duration, r *Request, throttle time.Duration, writt
 	for i, p := range r.Batches {
 		switch a := &r.answers[i]; {
 		case p.Batch.Sender.Told:
-			c.ghostDone(p, err == nil && a.answered && accepted(a.code), a)
+			c.ghostDone(p, err == nil && a.Answered && answers.Accepted(a.Code), a)
 		case err != nil:
 			c.lost(p, written, err)
 		case r.acks == 0:
-			c.acked(p, &Answer{offset: -1, logAppendTime: -1})
-		case !a.answered:
+			c.acked(p, &answers.Answer{Offset: -1, LogAppendTime: -1})
+		case !a.Answered:
 			c.lost(p, true, errNotAnswered)
 		default:
 			c.judge(r, p, a)
@@ -55,40 +57,42 @@ func (c *Core) Done(now time.Duration, r *Request, throttle time.Duration, writt
 }
 
 // judge acts on a broker's word about one batch.
-func (c *Core) judge(r *Request, p Passenger, a *Answer) {
-	verdict := verdictOf(a.code)
-	if verdict == verdictAccepted {
+func (c *Core) judge(r *Request, p Passenger, a *answers.Answer) {
+	meaning := answers.MeaningOf(a.Code)
+	if meaning == answers.MeansAccepted {
 		c.acked(p, a)
 		return
 	}
-	err := c.Config.Refusal(a.code, a.message)
-	switch verdict {
-	case verdictMoved:
+	err := c.Config.Refusal(a.Code, a.Message)
+	switch meaning {
+	case answers.MeansMoved:
 		if a.Leader >= 0 && a.Epoch > p.Lane.epoch {
 			c.do.Hint(r, p, a)
 		}
 		c.do.Refresh(p.Lane.Topic.Name)
 		// A leader that appended the batch, and was deposed or lost its disk while it waited for the replicas, says so
 		// too; and these may have it (DelayedProduce.tryComplete).
-		p.Batch.Sender.InDoubt = p.Batch.Sender.InDoubt || a.code == codeNotLeader || a.code == codeStorageError
+		if a.Code == answers.NotLeader || a.Code == answers.StorageError {
+			c.unsettle(p)
+		}
 		c.retry(p, err)
-	case verdictMaybe:
-		p.Batch.Sender.InDoubt = true
+	case answers.MeansMaybe:
+		c.unsettle(p)
 		c.retry(p, err)
-	case verdictAgain:
+	case answers.MeansAgain:
 		c.retry(p, err)
-	case verdictOnceMore:
+	case answers.MeansOnceMore:
 		if p.Batch.Sender.Corrupted {
 			c.fail(p, err)
 			return
 		}
 		p.Batch.Sender.Corrupted = true
 		c.retry(p, err)
-	case verdictTooLarge:
+	case answers.MeansTooLarge:
 		c.tooLarge(p, err)
-	case verdictOutOfOrder:
+	case answers.MeansOutOfOrder:
 		c.outOfOrder(p, err)
-	case verdictRecords:
+	case answers.MeansRecords:
 		c.failRecords(p, a, err)
 	default:
 		c.fail(p, err)
@@ -96,15 +100,23 @@ func (c *Core) judge(r *Request, p Passenger, a *Answer) {
 }
 
 // acked tells that the batch is in the log.
-func (c *Core) acked(p Passenger, a *Answer) {
+func (c *Core) acked(p Passenger, a *answers.Answer) {
 	l, b := p.Lane, p.Batch
-	c.noteAck(l, b, a.offset)
 	l.Topic.fitsBytes = max(l.Topic.fitsBytes, b.Bytes())
-	o := batch.Outcome{Offset: max(a.offset, -1), LogAppendTime: a.logAppendTime}
-	if a.code == codeDuplicate {
+	o := batch.Outcome{Offset: max(a.Offset, -1), LogAppendTime: a.LogAppendTime}
+	if a.Code == answers.Duplicate {
 		o.Offset = -1
 	}
 	c.offRequest(p)
+	if l.proves(b) {
+		c.confirmed(l, b, o)
+		return
+	}
+	if b == l.doubt.probe {
+		l.doubt.probe = nil
+		l.doubt.Settle()
+	}
+	c.noteAck(l, b, o.Offset)
 	c.end(l, b, o)
 }
 
@@ -127,7 +139,7 @@ func (c *Core) end(l *Lane, b *batch.Batch, o batch.Outcome) {
 // tell tells a batch's outcome. A batch that is on no request must not be touched afterwards: whoever runs its callbacks
 // gives it back for another life.
 func (c *Core) tell(l *Lane, b *batch.Batch, o batch.Outcome) {
-	c.open.remove(b)
+	c.open.Remove(b)
 	b.Sender.Told = true
 	c.do.Resolve(l, b, o)
 	if o.Failure != nil && c.Config.HaltOnFailure {
@@ -139,27 +151,29 @@ func (c *Core) tell(l *Lane, b *batch.Batch, o batch.Outcome) {
 // written, the log may have it.
 func (c *Core) lost(p Passenger, written bool, err error) {
 	if written {
-		p.Batch.Sender.InDoubt = true
+		c.unsettle(p)
 	}
 	c.retry(p, err)
 }
 
-// retry lets the batch wait for another attempt where it stands, or ends it if it had all that Config.Retries allows.
-func (c *Core) retry(p Passenger, err error) {
+// retry lets the batch wait for another attempt where it stands, and reports that it does; or ends it if it had all that
+// Config.Retries allows.
+func (c *Core) retry(p Passenger, err error) (waits bool) {
 	l, b := p.Lane, p.Batch
 	b.Sender.LastErr = err
 	if c.Config.Retries >= 0 && b.Sender.Attempts > c.Config.Retries {
 		c.fail(p, err)
-		return
+		return false
 	}
 	if l.halted { // an older one failed for good while this one was in flight
 		c.fail(p, fmt.Errorf("%w: %w", ErrHalted, err))
-		return
+		return false
 	}
 	c.do.Retried(l, b, err)
 	c.offRequest(p)
 	b.Sender.State = batch.Waiting
-	l.backoffUntil = c.now + c.backoff(c.Config.RetryBackoff, b.Sender.Attempts)
+	l.backoffUntil = c.now + c.Config.RetryBackoff.After(b.Sender.Attempts, c.random.Float64())
+	return true
 }
 
 // fail ends a batch that was refused, or that may not be tried again.
@@ -186,10 +200,10 @@ func (c *Core) failure(b *batch.Batch, err error, where string, notWritten bool)
 
 // ghostDone ends a batch whose outcome was told while it was in flight (its delivery timeout ran out). It is never
 // sent again, whatever the broker said.
-func (c *Core) ghostDone(p Passenger, accepted bool, a *Answer) {
+func (c *Core) ghostDone(p Passenger, accepted bool, a *answers.Answer) {
 	switch {
 	case accepted:
-		c.noteAck(p.Lane, p.Batch, a.offset)
+		c.noteAck(p.Lane, p.Batch, a.Offset)
 	case p.Batch.Sender.Numbered:
 		p.Lane.gap = true
 	}
@@ -206,7 +220,10 @@ func (c *Core) noteAck(l *Lane, b *batch.Batch, offset int64) {
 	if offset >= 0 {
 		offset += int64(count) - 1
 	}
-	l.num.Acked(idempotence.Last(b.Sequence(), count), offset, c.now)
+	known := l.num.LastAckedOffset()
+	if !l.num.Acked(idempotence.Last(b.Sequence(), count), offset, c.now) {
+		c.do.Lost(l, settling.Loss{From: offset - int64(count) + 1, To: known})
+	}
 }
 
 // outOfOrder acts on an answer that says the batch's sequence does not follow what the broker has.
@@ -216,8 +233,8 @@ func (c *Core) outOfOrder(p Passenger, err error) {
 		c.fail(p, err) // it had no number that could be out of order
 		return
 	}
-	if l.isHead(b) && (!l.gap || b.Sender.InDoubt) {
-		c.endInDoubt(p)
+	if b == l.doubt.probe || (l.batches[0] == b && (!l.gap || b.Sender.InDoubt)) {
+		c.misnumbered(p, err)
 		return
 	}
 	// An older batch is not in yet, and this one's turn comes after it; or it was refused for good, and closeGap numbers this
@@ -227,30 +244,15 @@ func (c *Core) outOfOrder(p Passenger, err error) {
 	l.backoffUntil = pause
 }
 
-// endInDoubt ends all that was sent of a lane, and is not in flight any more, as unknown: the broker's memory of the
-// partition cannot be brought together with ours.
-func (c *Core) endInDoubt(p Passenger) {
-	l := p.Lane
-	c.offRequest(p)
-	p.Batch.Sender.State, p.Batch.Sender.InDoubt = batch.Waiting, true
-	l.gap = true
-	for i := 0; i < len(l.batches); {
-		b := l.batches[i]
-		if b.Sender.State != batch.Waiting || !b.Sender.InDoubt {
-			i++
-			continue
-		}
-		c.end(l, b, batch.Outcome{Offset: -1, LogAppendTime: -1, Failure: c.failure(b, ErrInDoubt, "in flight", false)})
-	}
-}
-
 // closeGap numbers the lane's batches anew, in the partition's next epoch, once that is safe: nothing is in flight and
 // nothing that waits may be in the log under its old number.
 func (c *Core) closeGap(l *Lane) {
-	if !l.gap || l.InFlight > 0 || l.inDoubt() {
+	if !l.gap || l.InFlight > 0 || l.inDoubt() || l.doubt.proven != nil {
 		return
 	}
 	l.gap = false
+	l.doubt.probe = nil
+	l.doubt.Settle()
 	for _, b := range l.batches {
 		b.Sender.Numbered, b.Sender.InDoubt = false, false
 	}
@@ -274,6 +276,7 @@ func (c *Core) halt(l *Lane, f *batch.Failure) {
 // failHalted fails everything of the lanes just halted that is on no request.
 func (c *Core) failHalted() {
 	for _, l := range c.halting {
+		c.located(l, nil)
 		for i := 0; i < len(l.batches); {
 			if b := l.batches[i]; b.Sender.State == batch.Waiting {
 				c.failWaiting(l, b, ErrHalted, "queue")

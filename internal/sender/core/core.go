@@ -6,9 +6,11 @@ import (
 	"time"
 
 	"github.com/omnibus-kafka/omnibus/internal/accumulator"
+	"github.com/omnibus-kafka/omnibus/internal/backoff"
 	"github.com/omnibus-kafka/omnibus/internal/batch"
 	"github.com/omnibus-kafka/omnibus/internal/compress"
 	"github.com/omnibus-kafka/omnibus/internal/idempotence"
+	"github.com/omnibus-kafka/omnibus/internal/settling"
 )
 
 // Config is what the core decides by. Durations are the producer's, zero meaning zero.
@@ -19,8 +21,8 @@ type Config struct {
 	// ProduceTimeoutMillis is how long a broker may wait for its replicas: less than the request timeout, so that its
 	// word comes before the connection is given up.
 	ProduceTimeoutMillis int32
-	RetryBackoff         Backoff
-	Reconnect            Backoff
+	RetryBackoff         backoff.Exponential
+	Reconnect            backoff.Exponential
 	HaltOnFailure        bool
 	// Encoders is how many batches may be under compression at once.
 	Encoders int
@@ -29,9 +31,6 @@ type Config struct {
 	// Seed makes the jitter repeatable.
 	Seed uint64
 }
-
-// Backoff is an exponential wait: First, doubled for each failure after the first, give or take a fifth, at most Max.
-type Backoff struct{ First, Max time.Duration }
 
 // TopicConfig is what the core must know of a topic's settings.
 type TopicConfig struct {
@@ -51,6 +50,8 @@ type Topic struct {
 	lanes  []*Lane
 	// fitsBytes is the largest batch that the topic took.
 	fitsBytes int
+	// mute is set once a broker refused to tell what it has of the topic: this client may write it, not read it.
+	mute bool
 }
 
 // Core decides. See the package doc; every method with a now is a step.
@@ -62,7 +63,7 @@ type Core struct {
 
 	Nodes  []*Node  // in the order in which they became known, so that a replay visits them alike
 	topics []*Topic // likewise
-	open   openBatches
+	open   batch.List
 	table  *idempotence.Table
 
 	id       idempotence.ProducerID
@@ -71,7 +72,6 @@ type Core struct {
 	encoding int // batches on workers
 	doomed   int // batches that are told once their request drops them
 	spare    []*Request
-	flushes  []flush
 	halting  []*Lane // halted in this step
 	closing  bool
 
@@ -94,7 +94,7 @@ func (c *Core) News(now time.Duration, l *Lane, signals accumulator.Signal, fres
 	for _, b := range fresh {
 		b.Sender.State = batch.Waiting
 		b.Sender.Deadline = b.Created + l.Topic.Config.DeliveryTimeout
-		c.open.add(b)
+		c.open.Add(b)
 		l.batches = append(l.batches, b)
 		l.full = false
 		if l.halted {
@@ -108,7 +108,7 @@ func (c *Core) News(now time.Duration, l *Lane, signals accumulator.Signal, fres
 		l.full = true
 	}
 	if signals&accumulator.SignalWaiter != 0 {
-		l.hurry(l.batches[len(l.batches)-1].Sender.ID, ReasonWaiter)
+		l.hurry(l.batches[len(l.batches)-1].Sender.ID, batch.ReasonWaiter)
 	}
 	c.place(l)
 	c.pumpLeader(l)
@@ -128,29 +128,32 @@ func (c *Core) place(l *Lane) {
 	switch {
 	case !leaves:
 	case due > c.now:
-		l.leader.linger(l, due, why == ReasonLinger)
+		l.leader.linger(l, due, why == batch.ReasonLinger)
 	default:
 		l.leader.enqueue(l, why)
 	}
 }
 
 // departure says whether a batch of the lane may leave, why and when, and asks for what it still takes.
-func (c *Core) departure(l *Lane) (why Reason, due time.Duration, leaves bool) {
+func (c *Core) departure(l *Lane) (why batch.Reason, due time.Duration, leaves bool) {
 	if len(l.batches) == 0 || l.halted || !c.numbers(l) {
-		return ReasonNone, 0, false
+		return batch.ReasonNone, 0, false
 	}
 	c.closeGap(l)
+	if l.doubt.Stage != settling.Settled && !c.settles(l) {
+		return batch.ReasonRetry, l.backoffUntil, l.doubt.Due() && l.InFlight == 0 && l.backoffUntil > c.now && l.leader != nil
+	}
 	b := l.next(c.inFlightMax(l))
 	if b == nil || (l.gap && l.InFlight > 0) { // what left now would not follow what the broker has
-		return ReasonNone, 0, false
+		return batch.ReasonNone, 0, false
 	}
 	if l.awaitsID {
 		c.askID()
-		return ReasonNone, 0, false
+		return batch.ReasonNone, 0, false
 	}
 	if l.leader == nil {
 		c.wantLeader(l)
-		return ReasonNone, 0, false
+		return batch.ReasonNone, 0, false
 	}
 	why, due = c.readiness(l, b)
 	return why, due, true
@@ -158,28 +161,28 @@ func (c *Core) departure(l *Lane) (why Reason, due time.Duration, leaves bool) {
 
 // inFlightMax is how many batches of the lane may be in flight now.
 func (c *Core) inFlightMax(l *Lane) int {
-	if l.Topic.Config.Idempotent && l.num.Fresh(c.now) {
+	if l.Topic.Config.Idempotent && (l.doubt.Stage != settling.Settled || l.num.Fresh(c.now)) {
 		return 1
 	}
 	return c.Config.InFlightMax
 }
 
 // readiness says why and when the lane's next batch leaves.
-func (c *Core) readiness(l *Lane, b *batch.Batch) (Reason, time.Duration) {
+func (c *Core) readiness(l *Lane, b *batch.Batch) (batch.Reason, time.Duration) {
 	boarding := l.boarding(b)
 	switch {
 	case b.Sender.Attempts > 0 && l.backoffUntil > c.now:
-		return ReasonRetry, l.backoffUntil
+		return batch.ReasonRetry, l.backoffUntil
 	case b.Sender.Attempts > 0:
-		return ReasonRetry, c.now
+		return batch.ReasonRetry, c.now
 	case !boarding || l.full:
-		return ReasonFull, c.now
+		return batch.ReasonFull, c.now
 	case c.closing:
-		return ReasonClose, c.now
+		return batch.ReasonClose, c.now
 	case b.Sender.ID <= l.urgent && (l.InFlight == 0 || b.Sender.ID <= l.urgentNow):
 		return l.urgentWhy, c.now
 	}
-	return ReasonLinger, b.Created + l.Topic.Config.Linger
+	return batch.ReasonLinger, b.Created + l.Topic.Config.Linger
 }
 
 // pauseMin keeps a configured pause of none from making the send loop spin while a broker or a leader is away.
@@ -189,7 +192,7 @@ const pauseMin = time.Millisecond
 func (c *Core) wantLeader(l *Lane) {
 	c.do.Refresh(l.Topic.Name)
 	if c.leaderless == 0 {
-		c.leaderless = c.now + max(c.backoff(c.Config.RetryBackoff, 1), pauseMin)
+		c.leaderless = c.now + max(c.Config.RetryBackoff.After(1, c.random.Float64()), pauseMin)
 	}
 }
 
@@ -308,41 +311,23 @@ func (c *Core) placeLeaderless() {
 
 // Next is when Tick has something to do, or 0 for not before something happens.
 func (c *Core) Next() time.Duration {
-	next := c.open.earliest
+	next := c.open.Earliest
 	if c.leaderless != 0 {
-		next = sooner(next, c.leaderless)
+		next = batch.Sooner(next, c.leaderless)
 	}
 	for _, n := range c.Nodes {
 		if len(n.lingering) > 0 {
-			next = sooner(next, n.lingering[0].queued.due)
+			next = batch.Sooner(next, n.lingering[0].queued.due)
 		}
 		if n.readyNow == 0 {
 			continue
 		}
 		switch {
 		case n.link == linkDown:
-			next = sooner(next, n.retryAt)
+			next = batch.Sooner(next, n.retryAt)
 		case n.link == linkUp && n.throttled > c.now:
-			next = sooner(next, n.throttled)
+			next = batch.Sooner(next, n.throttled)
 		}
 	}
 	return next
-}
-
-// sooner is the earlier of two times of which 0 is never.
-func sooner(a, b time.Duration) time.Duration {
-	if a == 0 || (b != 0 && b < a) {
-		return b
-	}
-	return a
-}
-
-// backoff is how long to wait after so many failures in a row.
-func (c *Core) backoff(b Backoff, failures int) time.Duration {
-	wait := b.First
-	for ; failures > 1 && wait < b.Max; failures-- {
-		wait *= 2
-	}
-	wait = min(wait, b.Max)
-	return min(b.Max, time.Duration(float64(wait)*(0.8+0.4*c.random.Float64())))
 }

@@ -49,7 +49,7 @@ func (c *Core) boardCompany(r *Request) {
 	n := r.Node
 	for len(n.lingering) > 0 && r.Bytes < c.Config.RequestBytesMax {
 		l := n.lingering[0]
-		if !l.queued.company || l.queued.due > c.now+l.Topic.Config.Linger/4 || !c.board(r, l, ReasonCompany) {
+		if !l.queued.company || l.queued.due > c.now+l.Topic.Config.Linger/4 || !c.board(r, l, batch.ReasonCompany) {
 			return
 		}
 	}
@@ -57,7 +57,7 @@ func (c *Core) boardCompany(r *Request) {
 
 // board lets the lane's next batch leave with the request, and reports whether it did: a batch whose acks differ, or
 // which does not fit, stays where it is queued.
-func (c *Core) board(r *Request, l *Lane, why Reason) bool {
+func (c *Core) board(r *Request, l *Lane, why batch.Reason) bool {
 	b := l.next(c.inFlightMax(l))
 	if b == nil {
 		l.leader.dequeue(l)
@@ -83,7 +83,7 @@ func (c *Core) board(r *Request, l *Lane, why Reason) bool {
 }
 
 // leave numbers a batch and puts it on its way.
-func (c *Core) leave(r *Request, l *Lane, b *batch.Batch, why Reason) {
+func (c *Core) leave(r *Request, l *Lane, b *batch.Batch, why batch.Reason) {
 	if l.Topic.Config.Idempotent {
 		if !b.Sender.Numbered {
 			b.Sender.Numbered = true

@@ -31,8 +31,7 @@
 // The core alone assigns sequences, when a batch departs, from the partition's idempotence.Numbering. A batch keeps its
 // number for all retries. When a number was used up by a batch that ended without being in the log, the lane has a gap:
 // nothing leaves until nothing is in flight and the oldest batch is not in doubt, then it goes on with the partition's next
-// epoch. (What stands behind a batch that is not in the log cannot be there either, whatever became of its answer: a
-// broker takes no sequence before the one in front of it.) An out-of-order answer (45) for the batch at the head proves
-// nothing: what was sent ends as unknown. It is never sent again under another number, as other clients do, because
-// that is how records get written twice.
+// epoch. (What stands behind a batch that is not in the log cannot be there either: a broker takes no sequence before the
+// one in front of it.) When an answer is lost, or says that a number does not follow (45), the lane settles (settle.go,
+// package settling): the leader is asked what it has. Nothing is sent again under another number before that is known.
 package core

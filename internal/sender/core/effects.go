@@ -5,6 +5,8 @@ import (
 
 	"github.com/omnibus-kafka/omnibus/internal/accumulator"
 	"github.com/omnibus-kafka/omnibus/internal/batch"
+	"github.com/omnibus-kafka/omnibus/internal/sender/answers"
+	"github.com/omnibus-kafka/omnibus/internal/settling"
 )
 
 // Effects are the deeds that the core decides on. The loop carries them out; tests write them down. None of them blocks,
@@ -29,33 +31,15 @@ type Effects interface {
 	Release(b *batch.Batch)
 	// Refresh asks for new metadata of a topic; Hint passes on a leader that a broker named (KIP-951).
 	Refresh(topic string)
-	Hint(r *Request, p Passenger, a *Answer)
+	Hint(r *Request, p Passenger, a *answers.Answer)
+	// Inquire asks the lane's leader what it has of the lane's batches; Inquired follows with the ticket.
+	Inquire(n *Node, l *Lane, ticket uint64, q settling.Question)
+	// Lost tells that a partition's log no longer has what was acked.
+	Lost(l *Lane, loss settling.Loss)
 	// FetchID asks for a producer id; ProducerID follows.
 	FetchID()
 	// Departed, Retried and Answered are for the counters and the user's Trace.
-	Departed(l *Lane, b *batch.Batch, why Reason)
+	Departed(l *Lane, b *batch.Batch, why batch.Reason)
 	Retried(l *Lane, b *batch.Batch, err error)
 	Answered(r *Request, throttle time.Duration, err error)
-}
-
-// Reason is why a batch left.
-type Reason uint8
-
-// The reasons. Reasons is their number.
-const (
-	ReasonNone Reason = iota
-	ReasonFull
-	ReasonLinger
-	ReasonWaiter
-	ReasonFlush
-	ReasonPressure
-	ReasonCompany
-	ReasonClose
-	ReasonRetry
-	Reasons
-)
-
-// String is the reason's name in statistics and traces.
-func (r Reason) String() string {
-	return [...]string{"none", "full", "linger", "waiter", "flush", "pressure", "company", "close", "retry"}[r]
 }

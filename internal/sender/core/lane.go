@@ -29,7 +29,7 @@ type Lane struct {
 	// for it although something is in flight, because an answer came since.
 	urgent    uint64
 	urgentNow uint64
-	urgentWhy Reason
+	urgentWhy batch.Reason
 	// backoffUntil holds a retry back.
 	backoffUntil time.Duration
 	// gap is set when a sequence was used up by a batch that is not in the log.
@@ -39,6 +39,8 @@ type Lane struct {
 	// awaitsID is set when the partition's epochs are used up and a new producer id was asked for.
 	awaitsID bool
 
+	// doubt is what is open about the lane's numbers; see settle.go.
+	doubt doubt
 	// Where the lane is queued at its leader.
 	queued queuePlace
 }
@@ -47,7 +49,7 @@ type Lane struct {
 type queuePlace struct {
 	ready  bool
 	ticket uint64 // of the only valid entry in any Node.ready; the lane's own count, because leaders change
-	why    Reason
+	why    batch.Reason
 	index  int // in Node.lingering, -1 if not there
 	due    time.Duration
 	// company is set when the lane may leave before it is due: it lingers, it does not back off.
@@ -58,6 +60,9 @@ type queuePlace struct {
 func (l *Lane) next(limit int) *batch.Batch {
 	if l.InFlight >= limit {
 		return nil
+	}
+	if l.doubt.probe != nil {
+		return l.doubt.probe
 	}
 	ahead := 0 // on requests, in front of the first waiting one
 	for _, b := range l.batches {
@@ -77,8 +82,11 @@ func (l *Lane) boarding(b *batch.Batch) bool {
 	return l.batches[len(l.batches)-1] == b && !b.Sender.Departed
 }
 
-// overtakes reports whether an older batch of the lane waits.
+// overtakes reports whether an older batch of the lane waits that must go first.
 func (l *Lane) overtakes(b *batch.Batch) bool {
+	if b == l.doubt.probe {
+		return false
+	}
 	for _, older := range l.batches {
 		if older == b || older.Sender.State == batch.Waiting {
 			return older != b
@@ -88,21 +96,24 @@ func (l *Lane) overtakes(b *batch.Batch) bool {
 }
 
 // hurry marks the batches up to id as waited for.
-func (l *Lane) hurry(id uint64, why Reason) {
+func (l *Lane) hurry(id uint64, why batch.Reason) {
 	if id > l.urgent {
 		l.urgent, l.urgentWhy = id, why
 	}
 }
 
-// drop takes a batch off the list.
+// drop takes a batch off the list. Without the one that was to settle the lane, it must be asked about again.
 func (l *Lane) drop(b *batch.Batch) {
-	if i := slices.Index(l.batches, b); i >= 0 {
+	if b == l.doubt.probe {
+		l.reopen()
+	}
+	if i := l.indexOf(b); i >= 0 {
 		l.batches = slices.Delete(l.batches, i, i+1)
 	}
 }
 
-// isHead reports whether b is the oldest batch of the lane.
-func (l *Lane) isHead(b *batch.Batch) bool { return len(l.batches) > 0 && l.batches[0] == b }
+// indexOf is the batch's place in the list, or -1.
+func (l *Lane) indexOf(b *batch.Batch) int { return slices.Index(l.batches, b) }
 
 // inDoubt reports whether the log may hold a waiting batch whose answer is lost. Only the oldest counts: what comes behind a
 // batch that is not in the log cannot be there, because a broker takes no sequence before the one in front of it.

@@ -8,6 +8,7 @@ import (
 	"github.com/omnibus-kafka/omnibus/internal/batch"
 	"github.com/omnibus-kafka/omnibus/internal/broker"
 	"github.com/omnibus-kafka/omnibus/internal/bufferpool"
+	"github.com/omnibus-kafka/omnibus/internal/settling"
 )
 
 // Leader is what metadata says of one partition.
@@ -67,6 +68,9 @@ func (c *Core) lead(news *Leader) {
 	if l.num != nil {
 		l.num.LeaderChanged()
 	}
+	if l.doubt.Stage != settling.Settled && l.doubt.proven == nil {
+		l.reopen() // the new leader is asked
+	}
 	switch {
 	case leader == nil:
 		l.Part.SetLeader(nil)
@@ -89,8 +93,11 @@ func (c *Core) identify(l *Lane, id [16]byte) {
 	if known == id || known == [16]byte{} || l.num == nil {
 		return // where brokers only just learned to tell ids, the table moves the numbers over
 	}
+	c.located(l, nil)
+	l.doubt = doubt{Case: settling.Case{Ticket: l.doubt.Ticket + 1}}
 	l.num = c.table.Ensure(id, l.Topic.Name, l.Part.Number, c.id)
 	l.gap = true
+	l.Topic.mute = false
 	for _, b := range l.batches {
 		if b.Sender.State == batch.Waiting {
 			b.Sender.InDoubt = false
@@ -171,5 +178,5 @@ func (c *Core) down(n *Node) {
 	}
 	n.link = linkDown
 	n.Failures++
-	n.retryAt = c.now + max(c.backoff(c.Config.Reconnect, n.Failures), pauseMin)
+	n.retryAt = c.now + max(c.Config.Reconnect.After(n.Failures, c.random.Float64()), pauseMin)
 }

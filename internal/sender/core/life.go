@@ -10,23 +10,17 @@ import (
 // pressureBatches is how many batches leave early when a caller is blocked for memory.
 const pressureBatches = 64
 
-// flush is a caller that waits for all batches up to an id.
-type flush struct {
-	upTo uint64
-	done chan<- struct{}
-}
-
 // Flush makes everything leave that is queued now, and closes done when all of it has its outcome.
 func (c *Core) Flush(now time.Duration, done chan<- struct{}) {
 	c.now = now
-	c.flushes = append(c.flushes, flush{c.open.lastID, done})
-	c.hurryAll(ReasonFlush)
+	c.open.Await(done)
+	c.hurryAll(batch.ReasonFlush)
 	c.endFlushes()
 }
 
 // hurryAll makes everything leave that is queued.
-func (c *Core) hurryAll(why Reason) {
-	for b := c.open.oldest; b != nil; b = b.Sender.Next {
+func (c *Core) hurryAll(why batch.Reason) {
+	for b := c.open.Oldest; b != nil; b = b.Sender.Next {
 		l := LaneOf(b)
 		l.hurry(b.Sender.ID, why)
 		c.place(l)
@@ -36,19 +30,9 @@ func (c *Core) hurryAll(why Reason) {
 
 // endFlushes wakes the callers of Flush whose batches all have their outcome.
 func (c *Core) endFlushes() {
-	if c.doomed > 0 {
-		return
+	if c.doomed == 0 {
+		c.open.Wake()
 	}
-	kept := c.flushes[:0]
-	for _, f := range c.flushes {
-		if c.open.resolvedUpTo(f.upTo) {
-			close(f.done)
-		} else {
-			kept = append(kept, f)
-		}
-	}
-	clear(c.flushes[len(kept):])
-	c.flushes = kept
 }
 
 // Pressure makes the oldest batches leave that can, because a caller is blocked for memory. It takes a few at a time, so
@@ -56,12 +40,12 @@ func (c *Core) endFlushes() {
 func (c *Core) Pressure(now time.Duration) {
 	c.now = now
 	hurried := 0
-	for b := c.open.oldest; b != nil && hurried < pressureBatches; b = b.Sender.Next {
+	for b := c.open.Oldest; b != nil && hurried < pressureBatches; b = b.Sender.Next {
 		l := LaneOf(b)
 		if b.Sender.State != batch.Waiting || l.leader == nil || l.leader.away() || l.queued.ready {
 			continue
 		}
-		l.hurry(b.Sender.ID, ReasonPressure)
+		l.hurry(b.Sender.ID, batch.ReasonPressure)
 		c.place(l)
 		hurried++
 	}
@@ -71,15 +55,15 @@ func (c *Core) Pressure(now time.Duration) {
 // Close makes everything leave and go on leaving without lingering.
 func (c *Core) Close(now time.Duration) {
 	c.now, c.closing = now, true
-	c.hurryAll(ReasonClose)
+	c.hurryAll(batch.ReasonClose)
 }
 
 // Abort ends everything that is open: the producer closes and waits no longer. What is in flight ends as unknown; its
 // memory stays until the connection has let go of it.
 func (c *Core) Abort(now time.Duration, err error) {
 	c.now = now
-	for c.open.oldest != nil {
-		c.giveUp(c.open.oldest, err)
+	for c.open.Oldest != nil {
+		c.giveUp(c.open.Oldest, err)
 	}
 	c.failHalted()
 	c.endFlushes()
@@ -91,7 +75,7 @@ func (c *Core) failWithoutID(err error) {
 		l := LaneOf(b)
 		return l.Topic.Config.Idempotent && (l.num == nil || l.awaitsID)
 	}
-	for b := c.open.first(idle); b != nil; b = c.open.first(idle) {
+	for b := c.open.First(idle); b != nil; b = c.open.First(idle) {
 		c.giveUp(b, err)
 	}
 	c.failHalted()
@@ -101,15 +85,15 @@ func (c *Core) failWithoutID(err error) {
 // expire ends the batches whose delivery timeout ran out. One that ended may have another life by now, so the list is looked
 // at anew each time; as a rule the oldest batch is the next to expire.
 func (c *Core) expire() {
-	if c.open.earliest == 0 || c.open.earliest > c.now {
+	if c.open.Earliest == 0 || c.open.Earliest > c.now {
 		return
 	}
 	late := func(b *batch.Batch) bool { return b.Sender.Deadline <= c.now }
-	for b := c.open.first(late); b != nil; b = c.open.first(late) {
+	for b := c.open.First(late); b != nil; b = c.open.First(late) {
 		c.giveUp(b, timedOut(LaneOf(b), b))
 	}
 	c.failHalted()
-	c.open.findEarliest()
+	c.open.FindEarliest()
 	c.endFlushes()
 }
 
@@ -117,6 +101,11 @@ func (c *Core) expire() {
 // place in the lane remain until the request is done.
 func (c *Core) giveUp(b *batch.Batch, err error) {
 	l := LaneOf(b)
+	if l.doubt.proven != nil && l.indexOf(b) <= l.indexOf(l.doubt.proven) {
+		c.located(l, nil) // all of these are in: only where was still asked
+		c.place(l)
+		return
+	}
 	switch b.Sender.State {
 	case batch.Waiting:
 		c.failWaiting(l, b, err, "queue")
@@ -132,7 +121,7 @@ func (c *Core) giveUp(b *batch.Batch, err error) {
 // outcome is told when the request drops it.
 func (c *Core) doom(l *Lane, b *batch.Batch, f *batch.Failure) {
 	f.Attempts-- // this one does not come about
-	c.open.remove(b)
+	c.open.Remove(b)
 	b.Sender.Told, b.Sender.Doom = true, f
 	c.doomed++
 	if c.Config.HaltOnFailure {

@@ -6,6 +6,9 @@ import (
 	"slices"
 
 	"github.com/omnibus-kafka/omnibus/internal/compress"
+	"github.com/omnibus-kafka/omnibus/internal/idempotence"
+	"github.com/omnibus-kafka/omnibus/internal/sender/answers"
+	"github.com/omnibus-kafka/omnibus/internal/settling"
 	"github.com/omnibus-kafka/omnibus/internal/wire"
 )
 
@@ -56,8 +59,47 @@ type modelPartition struct {
 	producers map[int64]*modelProducer
 	leader    int32 // -1 for none
 	epoch     int32
-	// unproven is set when a broker that knew nothing of the producer took a batch that was not its first.
-	unproven bool
+	// unproven is set when a broker that knew nothing of the producer took a batch that was not its first; forgot allows it.
+	unproven, forgot bool
+	batches          []modelBatch // what was appended
+}
+
+// modelBatch is a batch in the log.
+type modelBatch struct {
+	id  int64
+	own settling.Own
+}
+
+// restart leaves of what leaders know of producers what a snapshot has: the last batch.
+func (p *modelPartition) restart() {
+	for _, known := range p.producers {
+		known.last = known.last[max(len(known.last)-1, 0):]
+	}
+}
+
+// forget lets the producers expire, as those do whose records are old.
+func (p *modelPartition) forget() {
+	clear(p.producers)
+	p.forgot = true
+}
+
+// describe is what the leader tells about a producer id.
+func (p *modelPartition) describe(q *settling.Question) (e settling.Evidence) {
+	known := p.producers[q.ID.ID]
+	if known != nil && len(known.last) > 0 {
+		last := known.last[len(known.last)-1]
+		e.Remembered, e.Epoch, e.Last = true, known.epoch, idempotence.Last(last.sequence, last.count)
+	}
+	if !q.Locate && e.Remembered {
+		return e
+	}
+	e.Read = true
+	for _, b := range p.batches {
+		if b.id == q.ID.ID {
+			e.Own = append(e.Own, b.own)
+		}
+	}
+	return e
 }
 
 // modelProducer is what a leader remembers of a producer id: its epoch, the next sequence and the last five batches.
@@ -84,23 +126,23 @@ func (p *modelPartition) append(b *producedBatch) (code int16, offset int64) {
 		if known == nil {
 			known = &modelProducer{epoch: h.ProducerEpoch, next: h.BaseSequence} // any sequence will do
 			p.producers[h.ProducerID] = known
-			p.unproven = p.unproven || h.BaseSequence != 0
+			p.unproven = p.unproven || (h.BaseSequence != 0 && !p.forgot)
 		}
 		switch {
 		case h.ProducerEpoch < known.epoch:
-			return codeInvalidProducerEpoch, -1
+			return answers.InvalidProducerEpoch, -1
 		case h.ProducerEpoch > known.epoch && h.BaseSequence != 0:
-			return codeOutOfOrderSequence, -1
+			return answers.OutOfOrderSequence, -1
 		case h.ProducerEpoch > known.epoch:
 			*known = modelProducer{epoch: h.ProducerEpoch}
 		}
 		for _, a := range known.last {
 			if a.sequence == h.BaseSequence && a.count == h.Count {
-				return codeNone, a.offset
+				return answers.None, a.offset
 			}
 		}
 		if h.BaseSequence != known.next {
-			return codeOutOfOrderSequence, -1
+			return answers.OutOfOrderSequence, -1
 		}
 		known.next += h.Count
 		known.last = append(known.last, modelAppend{h.BaseSequence, h.Count, int64(len(p.log))})
@@ -110,5 +152,6 @@ func (p *modelPartition) append(b *producedBatch) (code int16, offset int64) {
 	}
 	offset = int64(len(p.log))
 	p.log = append(p.log, b.records...)
-	return codeNone, offset
+	p.batches = append(p.batches, modelBatch{h.ProducerID, settling.Own{Epoch: h.ProducerEpoch, First: h.BaseSequence, Offset: offset}})
+	return answers.None, offset
 }

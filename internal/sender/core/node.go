@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/omnibus-kafka/omnibus/internal/accumulator"
+	"github.com/omnibus-kafka/omnibus/internal/batch"
 	"github.com/omnibus-kafka/omnibus/internal/broker"
 )
 
@@ -66,7 +67,7 @@ func (n *Node) Idle() bool { return n.unanswered == 0 && len(n.departures) == 0 
 func (n *Node) away() bool { return n.link != linkUp && n.Failures > 0 }
 
 // enqueue makes the lane leave when its turn comes.
-func (n *Node) enqueue(l *Lane, why Reason) {
+func (n *Node) enqueue(l *Lane, why batch.Reason) {
 	if len(n.ready) > 2*n.readyNow+readySpare { // nobody leaves while the node is away, but batches expire
 		n.ready = slices.DeleteFunc(n.ready, func(r readyLane) bool { return !r.valid() })
 	}

@@ -1,6 +1,10 @@
 package core
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/omnibus-kafka/omnibus/internal/batch"
+)
 
 // newQueuedLane is a lane that stands in no queue.
 func newQueuedLane() *Lane {
@@ -11,9 +15,9 @@ func newQueuedLane() *Lane {
 
 func TestAnEntryAtAFormerLeaderStaysStale(t *testing.T) {
 	former, leader, l := new(Node), new(Node), newQueuedLane()
-	former.enqueue(l, ReasonFull)
+	former.enqueue(l, batch.ReasonFull)
 	former.dequeue(l)
-	leader.enqueue(l, ReasonFull)
+	leader.enqueue(l, batch.ReasonFull)
 	if former.ready[0].valid() || !leader.ready[0].valid() {
 		t.Error("the former leader would send the lane's next batch")
 	}
@@ -21,9 +25,9 @@ func TestAnEntryAtAFormerLeaderStaysStale(t *testing.T) {
 
 func TestStaleEntriesDoNotPileUpWhileANodeIsAway(t *testing.T) {
 	n, stays, comes := new(Node), newQueuedLane(), newQueuedLane()
-	n.enqueue(stays, ReasonFull)
+	n.enqueue(stays, batch.ReasonFull)
 	for range 10_000 { // a batch becomes ready, and its time runs out
-		n.enqueue(comes, ReasonLinger)
+		n.enqueue(comes, batch.ReasonLinger)
 		n.dequeue(comes)
 	}
 	if len(n.ready) > 2*readySpare || n.readyNow != 1 || !n.ready[0].valid() {

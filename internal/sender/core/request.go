@@ -7,6 +7,7 @@ import (
 
 	"github.com/omnibus-kafka/omnibus/internal/batch"
 	"github.com/omnibus-kafka/omnibus/internal/broker"
+	"github.com/omnibus-kafka/omnibus/internal/sender/answers"
 	"github.com/omnibus-kafka/omnibus/internal/wire"
 )
 
@@ -20,8 +21,8 @@ type Request struct {
 	encoding int // batches that are still on a worker
 	Batches  []Passenger
 	// answers are filled by the connection's read loop before Done, one for each of Batches, in their order.
-	answers []Answer
-	Nodes   []Endpoint // that the broker named beside them
+	answers []answers.Answer
+	Nodes   []answers.Endpoint // that the broker named beside them
 	wires   wireScratch
 }
 
@@ -31,25 +32,6 @@ type Passenger struct {
 	Batch *batch.Batch
 	// topicID is the topic's id as it was sent: the answer has it, whatever the topic's has become meanwhile.
 	topicID [16]byte
-}
-
-// Answer is a broker's word about one batch.
-type Answer struct {
-	answered      bool
-	code          int16
-	offset        int64
-	logAppendTime int64
-	Leader, Epoch int32 // -1 unless the broker named the partition's leader
-	message       string
-	errors        []wire.RecordError
-}
-
-// Endpoint is where a broker is reached.
-type Endpoint struct {
-	ID   int32
-	Host string
-	Port int32
-	Rack string
 }
 
 // wireScratch is the memory in which a request is laid out, kept from one use to the next.
@@ -123,7 +105,7 @@ func (r *Request) LayOut(timeoutMillis int32) {
 	r.Wire.Acks = r.acks
 	r.Wire.TimeoutMillis = timeoutMillis
 	r.Deadline = time.Time{}
-	r.answers = append(r.answers[:0], make([]Answer, len(r.Batches))...)
+	r.answers = append(r.answers[:0], make([]answers.Answer, len(r.Batches))...)
 }
 
 // Note copies what the broker said about each batch; it runs on the connection's read loop, where resp is valid.
@@ -136,17 +118,9 @@ func (r *Request) Note(resp *wire.ProduceResponse) {
 			continue // a partition that was not asked about changes nothing
 		}
 		next = at + 1
-		r.answers[at] = Answer{
-			answered: true, code: result.Code,
-			offset: result.BaseOffset, logAppendTime: result.LogAppendTime,
-			Leader: result.LeaderID, Epoch: result.LeaderEpoch,
-			message: result.Message, errors: slices.Clone(result.Errors),
-		}
+		r.answers[at] = answers.Of(result)
 	}
-	r.Nodes = r.Nodes[:0]
-	for _, n := range resp.Nodes {
-		r.Nodes = append(r.Nodes, Endpoint{n.ID, n.Host, n.Port, n.Rack})
-	}
+	r.Nodes = answers.AppendEndpoints(r.Nodes[:0], resp)
 }
 
 // find is the place of the batch that a result is about, or -1. Brokers answer in the order of the request, so the place
@@ -155,7 +129,7 @@ func (r *Request) find(result *wire.ProduceResult, expected int) int {
 	for i := range r.Batches {
 		at := (expected + i) % len(r.Batches)
 		p := &r.Batches[at]
-		if p.Lane.Part.Number == result.Partition && !r.answers[at].answered && p.named(result) {
+		if p.Lane.Part.Number == result.Partition && !r.answers[at].Answered && p.named(result) {
 			return at
 		}
 	}

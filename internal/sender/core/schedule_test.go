@@ -13,9 +13,12 @@ import (
 	"time"
 
 	"github.com/omnibus-kafka/omnibus/internal/accumulator"
+	"github.com/omnibus-kafka/omnibus/internal/backoff"
 	"github.com/omnibus-kafka/omnibus/internal/batch"
 	"github.com/omnibus-kafka/omnibus/internal/compress"
 	"github.com/omnibus-kafka/omnibus/internal/idempotence"
+	"github.com/omnibus-kafka/omnibus/internal/sender/answers"
+	"github.com/omnibus-kafka/omnibus/internal/settling"
 	"github.com/omnibus-kafka/omnibus/internal/wire"
 )
 
@@ -23,7 +26,7 @@ import (
 // usual delivery timeout, so that a lane that is stuck shows.
 const (
 	faultsEnd  = 2 * time.Second
-	settledMax = faultsEnd + 10*time.Second
+	settledMax = faultsEnd + 25*time.Second
 	eventsMax  = 100_000
 	workMax    = 15 * time.Millisecond // for a worker to compress a batch
 )
@@ -39,8 +42,8 @@ var (
 // character is what a seed makes of a schedule: chances are in percent.
 type character struct {
 	drop, move, leaderless, hang, refuse, loseAnswer, sendFails, connectFails int
-	idFails, poison, limit, flush, abort, zombies                             int
-	halt                                                                      bool
+	idFails, poison, limit, flush, abort, zombies, restart, forget            int
+	halt, mute                                                                bool
 	burst, hot                                                                int
 	deliveryTimeout                                                           time.Duration
 	records                                                                   int
@@ -90,7 +93,7 @@ type modelNode struct {
 type flight struct {
 	request *Request
 	served  bool
-	answers []Answer // the broker's, by batch
+	answers []answers.Answer // the broker's, by batch
 }
 
 // event is something that will happen.
@@ -188,7 +191,7 @@ func newSchedule(t testing.TB, seed uint64) *schedule {
 	s.character = character{
 		drop: pick(0, 0, 2, 10), move: pick(0, 0, 2, 5), leaderless: pick(0, 30), hang: pick(0, 0, 2), refuse: pick(0, 0, 3, 15),
 		loseAnswer: pick(0, 0, 3, 15), sendFails: pick(0, 30), connectFails: pick(0, 20), idFails: pick(0, 0, 20),
-		poison: pick(0, 0, 3, 20), limit: pick(0, 0, 1), flush: pick(0, 2), abort: pick(0, 0, 0, 1), zombies: pick(0, 50),
+		poison: pick(0, 0, 3, 20), limit: pick(0, 0, 1), flush: pick(0, 2), abort: pick(0, 0, 0, 1), zombies: pick(0, 50), restart: pick(0, 5, 50), forget: pick(0, 0, 50), mute: s.chance(30),
 		halt: s.chance(20), records: pick(20, 100, 300), burst: pick(1, 5, 30), hot: pick(0, 70),
 		deliveryTimeout: time.Duration(pick(150, 600, 60_000, 60_000, 60_000)) * time.Millisecond,
 	}
@@ -196,7 +199,7 @@ func newSchedule(t testing.TB, seed uint64) *schedule {
 	if s.chance(15) {
 		retries = s.random.IntN(3)
 	}
-	backoff := Backoff{First: 10 * time.Millisecond, Max: 150 * time.Millisecond}
+	backoff := backoff.Exponential{Min: 10 * time.Millisecond, Max: 150 * time.Millisecond}
 	s.core = New(Config{
 		InFlightMax: pick(1, 2, 5, 5), RequestBytesMax: pick(2000, 6000), Retries: retries, RetryBackoff: backoff, Reconnect: backoff,
 		HaltOnFailure: s.character.halt, Encoders: pick(1, 2, 4), Refusal: refusal, Seed: seed,
@@ -336,6 +339,12 @@ func (s *schedule) fault() {
 	n := s.nodes[s.random.IntN(len(s.nodes))]
 	if s.chance(c.drop) {
 		s.disconnectSoon(n)
+		if s.chance(c.restart) {
+			s.restart(n)
+		}
+	}
+	if s.chance(c.forget) {
+		s.forget(s.topics[s.random.IntN(2)].topic.lanes[s.random.IntN(2)])
 	}
 	if s.chance(c.hang) {
 		n.hungUntil = s.now + s.within(800*time.Millisecond)
@@ -368,6 +377,47 @@ func (s *schedule) fault() {
 		s.news()
 		s.core.Abort(s.now, errors.New("aborted"))
 	}
+}
+
+// forget lets the producer expire at a partition of which something is in doubt. A broker that forgets while a request is on its
+// way, or finds an old one afterwards, takes what it has for new: nobody can help that, nor who may not read.
+func (s *schedule) forget(l *Lane) {
+	if l.doubt.Stage == settling.Unsettled && l.InFlight == 0 && s.character.zombies == 0 && !s.character.mute {
+		s.partitionOfLane(l).forget()
+	}
+}
+
+// restart leaves what a broker knows of producers to its snapshot.
+func (s *schedule) restart(n *modelNode) {
+	for _, topic := range s.partitions {
+		for _, p := range topic {
+			if p.leader == n.node.ID {
+				p.restart()
+			}
+		}
+	}
+}
+
+// Inquire is an effect.
+func (s *schedule) Inquire(n *Node, l *Lane, ticket uint64, q settling.Question) {
+	node := n.ID
+	s.after(s.within(20*time.Millisecond), func() {
+		p := s.partitionOfLane(l)
+		e := p.describe(&q)
+		switch {
+		case p.leader != node || (s.faulty() && s.chance(10)):
+			e = settling.Evidence{Err: errTestLost}
+		case s.character.mute:
+			e = settling.Evidence{Refused: true}
+		}
+		s.trace("%s: inquired %d: %+v", laneName(l), ticket, e)
+		s.after(s.within(20*time.Millisecond), func() { s.core.Inquired(s.now, l, ticket, e) })
+	})
+}
+
+// Lost is an effect.
+func (s *schedule) Lost(l *Lane, loss settling.Loss) {
+	s.broke("%s: false alarm: %+v", laneName(l), loss)
 }
 
 // mend ends all faults.
@@ -469,6 +519,16 @@ func (s *schedule) partitionOf(b *producedBatch) *modelPartition {
 	return s.partitions[b.topic][b.partition]
 }
 
+// partitionOfLane is the model's partition of a lane.
+func (s *schedule) partitionOfLane(l *Lane) *modelPartition {
+	for i, t := range s.topics {
+		if t.topic == l.Topic {
+			return s.partitions[i][l.Part.Number]
+		}
+	}
+	return nil
+}
+
 // appendTo lets the partition's leader append a batch.
 func (s *schedule) appendTo(b *producedBatch) (int16, int64) {
 	p := s.partitionOf(b)
@@ -491,14 +551,18 @@ func (s *schedule) Send(n *Node, r *Request) bool {
 	}
 	for _, p := range r.Batches {
 		p.Batch.Seal()
-		for _, b := range p.Lane.batches[:slices.Index(p.Lane.batches, p.Batch)] {
-			if b.Sender.State == batch.Waiting {
+		if p.Lane.indexOf(p.Batch) < 0 {
+			s.broke("lane %s: a batch is sent that is not in it", laneName(p.Lane))
+			return true
+		}
+		for _, b := range p.Lane.batches[:p.Lane.indexOf(p.Batch)] {
+			if b.Sender.State == batch.Waiting && p.Batch != p.Lane.doubt.probe {
 				s.broke("lane %s: a batch overtakes one that waits", laneName(p.Lane))
 			}
 		}
 	}
 	r.LayOut(1000)
-	f := &flight{request: r, answers: make([]Answer, len(r.Batches))}
+	f := &flight{request: r, answers: make([]answers.Answer, len(r.Batches))}
 	m.outstanding = append(m.outstanding, f)
 	if len(m.outstanding) > s.core.Config.InFlightMax {
 		s.broke("%d requests in flight", len(m.outstanding))
@@ -546,57 +610,57 @@ func (s *schedule) serve(f *flight) {
 	for i, b := range s.read(f.request) {
 		f.answers[i] = s.answer(&b, f.request.Node.ID)
 		s.trace("node %d: topic%d/%d e%d s%d %d: code %d", f.request.Node.ID, b.topic, b.partition, b.header.ProducerEpoch,
-			b.header.BaseSequence, b.records, f.answers[i].code)
+			b.header.BaseSequence, b.records, f.answers[i].Code)
 		if s.faulty() && s.chance(s.character.refuse/5) {
-			f.answers[i] = Answer{} // left out
+			f.answers[i] = answers.Answer{} // left out
 		}
 	}
 }
 
 // answer is what a broker says about a batch.
-func (s *schedule) answer(b *producedBatch, node int32) Answer {
+func (s *schedule) answer(b *producedBatch, node int32) answers.Answer {
 	p := s.partitionOf(b)
-	a := Answer{answered: true, offset: -1, logAppendTime: -1, Leader: -1, Epoch: -1}
+	a := answers.Answer{Answered: true, Offset: -1, LogAppendTime: -1, Leader: -1, Epoch: -1}
 	if p.leader != node {
-		a.code = codeNotLeader
+		a.Code = answers.NotLeader
 		if s.chance(50) && p.leader >= 0 {
 			a.Leader, a.Epoch = p.leader, p.epoch
 		}
 		return a
 	}
-	if code := s.refuse(b, &a); code != codeNone {
-		a.code = code
+	if code := s.refuse(b, &a); code != answers.None {
+		a.Code = code
 		return a
 	}
-	a.code, a.offset = s.appendTo(b)
-	if a.code == codeNone && s.faulty() && s.chance(s.character.refuse/3) {
-		after := []int16{codeRequestTimedOut, codeNotEnoughAfterAppend, codeUnknownServerError, codeNotLeader}
-		a.code, a.offset = after[s.random.IntN(len(after))], -1
+	a.Code, a.Offset = s.appendTo(b)
+	if a.Code == answers.None && s.faulty() && s.chance(s.character.refuse/3) {
+		after := []int16{answers.RequestTimedOut, answers.NotEnoughAfterAppend, answers.UnknownServerError, answers.NotLeader}
+		a.Code, a.Offset = after[s.random.IntN(len(after))], -1
 	}
 	return a
 }
 
 // refuse decides whether the broker refuses a batch before it looks at its numbers.
-func (s *schedule) refuse(b *producedBatch, a *Answer) int16 {
+func (s *schedule) refuse(b *producedBatch, a *answers.Answer) int16 {
 	if limit := 1500 * s.character.limit; limit > 0 && b.bytes > limit {
-		return codeMessageTooLarge
+		return answers.MessageTooLarge
 	}
 	for i, id := range b.records {
 		if s.poisoned(id) {
-			a.errors = append(a.errors, wire.RecordError{Index: int32(i), Message: "poison"})
+			a.Errors = append(a.Errors, wire.RecordError{Index: int32(i), Message: "poison"})
 		}
 	}
-	if len(a.errors) > 0 {
-		return codeInvalidRecord
+	if len(a.Errors) > 0 {
+		return answers.InvalidRecord
 	}
 	if s.faulty() && s.chance(s.character.refuse) {
 		codes := []int16{
-			codeCorruptMessage, codeUnknownTopic, codeLeaderNotAvailable, codeNotLeader, codeRequestTimedOut, codeMessageTooLarge,
-			codeNotEnoughReplicas, codeStorageError, codeUnknownLeaderEpoch, 29, 87, codeUnknownServerError,
+			answers.CorruptMessage, answers.UnknownTopic, answers.LeaderNotAvailable, answers.NotLeader, answers.RequestTimedOut, answers.MessageTooLarge,
+			answers.NotEnoughReplicas, answers.StorageError, answers.UnknownLeaderEpoch, 29, 87, answers.UnknownServerError,
 		}
 		return codes[s.random.IntN(len(codes))]
 	}
-	return codeNone
+	return answers.None
 }
 
 // Encode is an effect.
@@ -641,7 +705,9 @@ func (s *schedule) Resolve(l *Lane, b *batch.Batch, o batch.Outcome) {
 func (s *schedule) Refresh(string) { s.after(s.within(50*time.Millisecond), s.lead) }
 
 // Hint is an effect.
-func (s *schedule) Hint(*Request, Passenger, *Answer) { s.after(s.within(5*time.Millisecond), s.lead) }
+func (s *schedule) Hint(*Request, Passenger, *answers.Answer) {
+	s.after(s.within(5*time.Millisecond), s.lead)
+}
 
 // FetchID is an effect.
 func (s *schedule) FetchID() {
@@ -659,7 +725,7 @@ func (s *schedule) FetchID() {
 	})
 }
 
-func (s *schedule) Departed(l *Lane, b *batch.Batch, why Reason) {
+func (s *schedule) Departed(l *Lane, b *batch.Batch, why batch.Reason) {
 	s.trace("%s: %s leaves (%v), attempt %d", laneName(l), s.idsOf(b), why, b.Sender.Attempts+1)
 }
 

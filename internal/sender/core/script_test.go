@@ -15,9 +15,12 @@ import (
 	"time"
 
 	"github.com/omnibus-kafka/omnibus/internal/accumulator"
+	"github.com/omnibus-kafka/omnibus/internal/backoff"
 	"github.com/omnibus-kafka/omnibus/internal/batch"
 	"github.com/omnibus-kafka/omnibus/internal/compress"
 	"github.com/omnibus-kafka/omnibus/internal/idempotence"
+	"github.com/omnibus-kafka/omnibus/internal/sender/answers"
+	"github.com/omnibus-kafka/omnibus/internal/settling"
 	"github.com/omnibus-kafka/omnibus/internal/wire"
 )
 
@@ -115,6 +118,7 @@ type script struct {
 	ready      map[*accumulator.Partition]int
 	offsets    map[*accumulator.Partition]int64
 	flushes    []chan struct{}
+	tickets    map[*Lane]uint64 // of what was inquired last
 }
 
 func newScript(t *testing.T) *script {
@@ -122,6 +126,7 @@ func newScript(t *testing.T) *script {
 		stage: newStage(t, 1<<20), names: make(map[*batch.Batch]string), sent: make(map[int]*Request),
 		numbers: make(map[*Request]int), compresses: make(map[string]*Request), refusing: make(map[int32]bool),
 		ready: make(map[*accumulator.Partition]int), offsets: make(map[*accumulator.Partition]int64),
+		tickets: make(map[*Lane]uint64),
 	}
 	s.fresh = func(b *batch.Batch) {
 		s.batches++
@@ -129,7 +134,7 @@ func newScript(t *testing.T) *script {
 	}
 	s.core = New(Config{
 		InFlightMax: 5, RequestBytesMax: 1 << 20, Retries: -1, Encoders: 2, Refusal: refusal,
-		RetryBackoff: Backoff{100 * time.Millisecond, time.Second}, Reconnect: Backoff{50 * time.Millisecond, time.Second},
+		RetryBackoff: backoff.Exponential{Min: 100 * time.Millisecond, Max: time.Second}, Reconnect: backoff.Exponential{Min: 50 * time.Millisecond, Max: time.Second},
 	}, s)
 	return s
 }
@@ -156,7 +161,7 @@ func (s *script) run(line string) {
 	verbs := map[string]func(*command){
 		"config": s.configure, "topic": s.topic, "id": s.id, "leader": s.leader, "broker": s.brokerAt, "warm": s.warm,
 		"connected": s.connected, "connectfailed": s.connectFailed, "disconnected": s.disconnected, "refusing": s.refuses,
-		"append": s.append, "tick": s.tick, "answer": s.answer, "lost": s.lost, "encoded": s.encodedBatch,
+		"append": s.append, "tick": s.tick, "answer": s.answer, "lost": s.lost, "inquired": s.inquired, "encoded": s.encodedBatch,
 		"flush": s.flush, "pressure": s.pressure, "hurry": s.hurry, "close": s.close, "abort": s.abort, "state": s.state, "end": s.end,
 	}
 	run, ok := verbs[c.verb]
@@ -228,7 +233,7 @@ func (s *script) configure(c *command) {
 	config.HaltOnFailure = config.HaltOnFailure || c.has("halt")
 }
 
-// topic makes a topic. Its partitions are led by broker 1 in epoch 1, and a producer id is there, unless it says "bare".
+// topic makes a topic, about which leaders are asked what they have if it says "asks". Its partitions are led by broker 1 in epoch 1, and a producer id is there, unless it says "bare".
 func (s *script) topic(c *command) {
 	codec := map[string]compress.Codec{"none": compress.None, "snappy": compress.Snappy}[c.text("codec", "none")]
 	config := TopicConfig{
@@ -236,7 +241,9 @@ func (s *script) topic(c *command) {
 		Linger: c.duration("linger", 5*time.Millisecond), DeliveryTimeout: c.duration("delivery", 2*time.Minute),
 	}
 	boarding := &accumulator.Settings{BatchBytes: c.number("batch", 16384), BatchBytesMax: c.number("max", 1<<20), OneRecord: c.has("single")}
+	// The scripts about other things have a client that may only write, and settles what is in doubt by sending it again.
 	t := s.addTopic(c.words[0], c.number("partitions", 1), config, boarding)
+	t.topic.mute = !c.has("asks")
 	if c.has("bare") {
 		return
 	}
@@ -371,15 +378,15 @@ func (s *script) answer(c *command) {
 		if err != nil {
 			s.t.Fatalf("%s: %v", c.line, err)
 		}
-		a := Answer{answered: true, code: int16(n), offset: -1, logAppendTime: -1, Leader: int32(c.number("leader", -1)), Epoch: int32(c.number("epoch", -1))}
-		if n == codeNone {
-			a.offset = s.offsets[p.Lane.Part]
+		a := answers.Answer{Answered: true, Code: int16(n), Offset: -1, LogAppendTime: -1, Leader: int32(c.number("leader", -1)), Epoch: int32(c.number("epoch", -1))}
+		if n == answers.None {
+			a.Offset = s.offsets[p.Lane.Part]
 			s.offsets[p.Lane.Part] += int64(p.Batch.Count())
 		}
 		for _, text := range strings.Split(c.text("records", ""), ",") {
 			if index, message, ok := strings.Cut(text, ":"); ok {
 				n, _ := strconv.Atoi(index)
-				a.errors = append(a.errors, wire.RecordError{Index: int32(n), Message: message})
+				a.Errors = append(a.Errors, wire.RecordError{Index: int32(n), Message: message})
 			}
 		}
 		r.answers[i] = a
@@ -390,6 +397,35 @@ func (s *script) answer(c *command) {
 // lost ends the request r without an answer; "unwritten" if the broker cannot have seen any of it.
 func (s *script) lost(c *command) {
 	s.core.Done(s.now, s.take(c), 0, !c.has("unwritten"), errTestLost)
+}
+
+// inquired answers what was inquired last about a lane: "refused", "failed", or what the leader has: epoch and last unless it
+// "forgot"; own (sequence:offset,…, of epoch) if the log was read; from and to of a loss. "stale" has another ticket.
+func (s *script) inquired(c *command) {
+	l := s.partition(c.words[0]).Sender.(*Lane)
+	e := settling.Evidence{Refused: c.has("refused"), Remembered: !c.has("forgot") && !c.has("refused") && !c.has("failed")}
+	e.Epoch, e.Last = int16(c.number("epoch", 0)), int32(c.number("last", -1))
+	if c.has("failed") {
+		e.Err = errTestLost
+	}
+	if own, read := c.values["own"]; read {
+		e.Read = true
+		for _, text := range strings.Split(own, ",") {
+			if first, offset, ok := strings.Cut(text, ":"); ok {
+				f, _ := strconv.Atoi(first)
+				o, _ := strconv.Atoi(offset)
+				e.Own = append(e.Own, settling.Own{Epoch: e.Epoch, First: int32(f), Offset: int64(o)})
+			}
+		}
+	}
+	if _, lost := c.values["from"]; lost {
+		e.Loss = &settling.Loss{From: int64(c.number("from", 0)), To: int64(c.number("to", 0))}
+	}
+	ticket := s.tickets[l]
+	if c.has("stale") {
+		ticket--
+	}
+	s.core.Inquired(s.now, l, ticket, e)
 }
 
 // take is the request of r=, which is done now.

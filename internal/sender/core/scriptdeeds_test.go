@@ -7,6 +7,8 @@ import (
 
 	"github.com/omnibus-kafka/omnibus/internal/accumulator"
 	"github.com/omnibus-kafka/omnibus/internal/batch"
+	"github.com/omnibus-kafka/omnibus/internal/sender/answers"
+	"github.com/omnibus-kafka/omnibus/internal/settling"
 )
 
 // The effects of a script: what the core does is carried out as far as memory goes, and written down.
@@ -62,13 +64,26 @@ func (s *script) Resolve(l *Lane, b *batch.Batch, o batch.Outcome) {
 
 func (s *script) Refresh(topic string) { s.print("refresh %s", topic) }
 
-func (s *script) Hint(_ *Request, p Passenger, a *Answer) {
+func (s *script) Hint(_ *Request, p Passenger, a *answers.Answer) {
 	s.print("hint %s leader=%d epoch=%d", laneName(p.Lane), a.Leader, a.Epoch)
+}
+
+func (s *script) Inquire(_ *Node, l *Lane, ticket uint64, q settling.Question) {
+	s.tickets[l] = ticket
+	text := ""
+	if q.Locate {
+		text = " and where"
+	}
+	s.print("inquire %s acked=%d offset=%d%s", laneName(l), q.Acked, q.AckedOffset, text)
+}
+
+func (s *script) Lost(l *Lane, loss settling.Loss) {
+	s.print("lost data %s %d..%d", laneName(l), loss.From, loss.To)
 }
 
 func (s *script) FetchID() { s.print("fetch id") }
 
-func (s *script) Departed(l *Lane, b *batch.Batch, why Reason) {
+func (s *script) Departed(l *Lane, b *batch.Batch, why batch.Reason) {
 	s.print("leave %s %s: %v", laneName(l), s.name(b), why)
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/omnibus-kafka/omnibus/internal/batch"
 	"github.com/omnibus-kafka/omnibus/internal/compress"
+	"github.com/omnibus-kafka/omnibus/internal/sender/answers"
 	"github.com/omnibus-kafka/omnibus/internal/wire"
 )
 
@@ -56,16 +57,16 @@ func (c *Core) cutToFit(l *Lane, b *batch.Batch) bool {
 }
 
 // failRecords fails the records that the broker named and sends the others again.
-func (c *Core) failRecords(p Passenger, a *Answer, err error) {
+func (c *Core) failRecords(p Passenger, a *answers.Answer, err error) {
 	b := p.Batch
-	if len(a.errors) == 0 || b.Sender.InDoubt || p.Lane.halted {
+	if len(a.Errors) == 0 || b.Sender.InDoubt || p.Lane.halted {
 		c.fail(p, err)
 		return
 	}
-	culprits := make(map[int]error, len(a.errors))
-	for _, e := range a.errors {
+	culprits := make(map[int]error, len(a.Errors))
+	for _, e := range a.Errors {
 		if e.Index >= 0 && int(e.Index) < b.Count() {
-			culprits[int(e.Index)] = c.Config.Refusal(a.code, cmp.Or(e.Message, a.message))
+			culprits[int(e.Index)] = c.Config.Refusal(a.Code, cmp.Or(e.Message, a.Message))
 		}
 	}
 	if len(culprits) == 0 {
@@ -84,7 +85,10 @@ func (c *Core) failRecords(p Passenger, a *Answer, err error) {
 // replace puts the parts of a waiting batch where it stood, and ends those that consist of a culprit. If it had a number,
 // theirs are the partition's next epoch's: what the broker refused cannot be in the log.
 func (c *Core) replace(l *Lane, whole *batch.Batch, parts []batch.Part) {
-	at := slices.Index(l.batches, whole)
+	at := l.indexOf(whole)
+	if whole == l.doubt.probe {
+		l.reopen()
+	}
 	l.gap = l.gap || whole.Sender.Numbered
 	behind := whole
 	fresh := make([]*batch.Batch, 0, len(parts))
@@ -92,11 +96,11 @@ func (c *Core) replace(l *Lane, whole *batch.Batch, parts []batch.Part) {
 		s := &part.Batch.Sender
 		s.State, s.Departed = batch.Waiting, whole.Sender.Departed || i > 0 // one departure is counted
 		s.Attempts, s.Deadline, s.LastErr = whole.Sender.Attempts, whole.Sender.Deadline, whole.Sender.LastErr
-		c.open.insertAfter(behind, part.Batch)
+		c.open.InsertAfter(behind, part.Batch)
 		behind = part.Batch
 		fresh = append(fresh, part.Batch)
 	}
-	c.open.remove(whole)
+	c.open.Remove(whole)
 	whole.Sender.Told = true
 	l.batches = slices.Replace(l.batches, at, at+1, fresh...)
 	for _, part := range parts {

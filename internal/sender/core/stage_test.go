@@ -12,6 +12,7 @@ import (
 	"github.com/omnibus-kafka/omnibus/internal/bufferpool"
 	"github.com/omnibus-kafka/omnibus/internal/dispatch"
 	"github.com/omnibus-kafka/omnibus/internal/partitioner"
+	"github.com/omnibus-kafka/omnibus/internal/sender/answers"
 	"github.com/omnibus-kafka/omnibus/internal/wire"
 )
 
@@ -61,7 +62,7 @@ func newStage(t testing.TB, poolBytes int64) *stage {
 
 // refusal is Config.Refusal of the tests.
 func refusal(code int16, message string) error {
-	if code == codeNone {
+	if code == answers.None {
 		return nil
 	}
 	return &testRefusal{code, message}
@@ -125,7 +126,7 @@ func (s *stage) tell(b *batch.Batch, o batch.Outcome) {
 func (s *stage) leak() error {
 	var found []error
 	complain := func(format string, args ...any) { found = append(found, fmt.Errorf(format, args...)) }
-	if b := s.core.open.oldest; b != nil {
+	if b := s.core.open.Oldest; b != nil {
 		complain("a batch of %d records has no outcome, in state %d of lane %s", b.Count(), b.Sender.State, laneName(LaneOf(b)))
 	}
 	for _, t := range s.core.topics {
