@@ -1,4 +1,3 @@
-// Package input makes records of files and of standard input.
 package input
 
 import (
@@ -7,42 +6,67 @@ import (
 	"github.com/omnibus-kafka/omnibus"
 )
 
+// The formats.
+const (
+	formatLines    = "lines"
+	formatEnvelope = "envelope"
+	formatCSV      = "csv"
+	formatTSV      = "tsv"
+	formatRaw      = "raw"
+)
+
 // Options say what the input looks like and what becomes of it. The zero value is plain lines.
 type Options struct {
-	// Format is "lines" (also ""), "envelope", "csv", "tsv" or "raw".
+	// Format is "lines" (also ""), "envelope", "csv", "tsv" or "raw", which makes one record of each file.
 	Format string
 	// Delimiter ends a record of lines or tsv; nil for a newline.
 	Delimiter []byte
-	// CRLF is "keep" (also "") or "strip": what to do with a carriage return before the delimiter.
+	// CRLF is "keep" (also "") or "strip": what becomes of a carriage return at the end of a record of lines or tsv.
 	CRLF string
 	// KeySeparator stands between key and value of a line; nil for records without a key.
 	KeySeparator []byte
-	// NullMarker is the text of a key or value that means null; nil for none. Empty makes empty ones null.
+	// NullMarker is the text of a key or value of lines, csv or tsv that means null; nil for none.
 	NullMarker []byte
-	// EmptyNull (kcat's -Z) makes empty keys and values null.
+	// EmptyNull makes empty keys and values of lines, csv and tsv null. It is kcat's -Z.
 	EmptyNull bool
-	// Key is the key of every record; nil for none. Not nil and empty is the empty key.
+	// Key is the key of every record; nil for none. Empty is the empty key.
 	Key []byte
-	// Headers are added to every record in this order; duplicates are kept.
+	// Headers are added to every record in this order, behind those of an envelope; duplicates are kept.
 	Headers []omnibus.Header
 	// Partition is the partition of every record; the zero value for none.
 	Partition omnibus.Partition
 	// KeepPartition takes the partition that an envelope names.
 	KeepPartition bool
-	// KeyPath, HeaderPaths (name=path) and TimestampPath are jq expressions over a line of JSON; empty for none.
-	KeyPath       string
-	HeaderPaths   []string
-	TimestampPath string
-	// CSVHeader says that the first row of each csv or tsv file names the columns.
+	// KeyPath and TimestampPath are jq expressions over the JSON that a line's value is; empty for none.
+	KeyPath, TimestampPath string
+	// HeaderPaths are headers, each name=expression as above. They come behind Headers.
+	HeaderPaths []string
+	// CSVHeader says that the first row of each file names the columns.
 	CSVHeader bool
-	// KeyColumn and ValueColumn choose columns of csv and tsv, by number from 1 or by name; empty for the default.
+	// KeyColumn and ValueColumn choose columns of csv and tsv, by number from 1, or by name if CSVHeader is set. If both
+	// are empty, the columns are "key" and "value" with CSVHeader, else the only two that there are.
 	KeyColumn, ValueColumn string
 	// NoDecompress keeps inputs that are gzip or zstd as they are.
 	NoDecompress bool
 }
 
-// AddTo registers the flags with a command.
-func (o *Options) AddTo(flags *pflag.FlagSet) {}
-
-// Validate reports everything that is wrong with the options, in the words of the flags. It is an error of usage.
-func (o *Options) Validate() error { return nil }
+// AddTo registers the flags with a command. Those of one letter are kcat's.
+func (o *Options) AddTo(flags *pflag.FlagSet) {
+	flags.StringVar(&o.Format, "format", formatLines, "what the input is: lines, envelope (a JSON object a line), csv, tsv or raw (each file a record)")
+	flags.VarP(&textFlag{to: &o.Delimiter, escapes: true}, "delimiter", "D", `what ends a record of lines or tsv (default \n; also \t, \0, \x1e, several characters)`)
+	flags.StringVar(&o.CRLF, "crlf", "keep", "carriage returns at the end of lines: keep (they are data) or strip")
+	flags.VarP(&textFlag{to: &o.KeySeparator, escapes: true}, "key-separator", "K", `what stands between a line's key and its value, such as : or \t; a line without it is bad input`)
+	flags.Var(&textFlag{to: &o.NullMarker}, "null-marker", "a key or value that is this text is null; a null value is a tombstone")
+	flags.BoolVarP(&o.EmptyNull, "empty-null", "Z", false, "empty keys and values are null")
+	flags.VarP(&textFlag{to: &o.Key}, "fixed-key", "k", "the key of every record")
+	flags.VarP(&headersFlag{to: &o.Headers}, "fixed-header", "H", "a header of every record, `name=value`, or name for one that is null (repeatable)")
+	flags.VarP(&partitionFlag{to: &o.Partition}, "partition", "p", "the `number` of the partition of every record")
+	flags.BoolVar(&o.KeepPartition, "keep-partition", false, "take the partition that an envelope names")
+	flags.StringVar(&o.KeyPath, "key", "", "a jq `expression` that makes the key of a line of JSON, such as .user.id")
+	flags.StringArrayVar(&o.HeaderPaths, "header", nil, "a jq expression that makes a header, `name=expression` such as src=.origin (repeatable)")
+	flags.StringVar(&o.TimestampPath, "timestamp", "", "a jq `expression` that makes the timestamp: milliseconds since 1970, or a text as in RFC 3339")
+	flags.BoolVar(&o.CSVHeader, "csv-header", false, "the first row of each csv or tsv file names the columns")
+	flags.StringVar(&o.KeyColumn, "key-column", "", "the `column` of csv or tsv that is the key: a number from 1, or a name with --csv-header")
+	flags.StringVar(&o.ValueColumn, "value-column", "", "the `column` of csv or tsv that is the value")
+	flags.BoolVar(&o.NoDecompress, "no-decompress", false, "keep inputs that are gzip or zstd as they are")
+}

@@ -46,8 +46,8 @@ type Line struct {
 	Bytes []byte
 	// Seq counts lines over all sources, from 1.
 	Seq uint64
-	// First says that it is the first line of its source.
-	First bool
+	// Number counts the lines of its source, from 1.
+	Number uint64
 }
 
 // TooLongError says that a line was longer than the limit. It was skipped; reading may go on after it.
@@ -178,7 +178,7 @@ func (r *Reader) finish(piece []byte, delimiter int) (Line, error) {
 	}
 	tooLong := r.tooLong || len(text)-delimiter > r.config.LineBytesMax
 	r.begun, r.tooLong, r.carry = false, false, r.carry[:0]
-	line := Line{Seq: r.seq, First: r.seq == r.first}
+	line := Line{Seq: r.seq, Number: r.seq - r.first + 1}
 	if tooLong {
 		return line, &TooLongError{Limit: r.config.LineBytesMax}
 	}

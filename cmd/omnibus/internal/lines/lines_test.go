@@ -150,19 +150,19 @@ func TestPositionNamesTheSourceAndItsLine(t *testing.T) {
 	}
 }
 
-func TestTheFirstLineOfEachSourceIsMarked(t *testing.T) {
+func TestLinesAreNumberedInTheirSource(t *testing.T) {
 	reader := NewReader(sources("a\nb\n", "", strings.Repeat("x", 11)+"\nc", "d"), limited(10))
 	defer reader.Close()
-	var first []bool
+	var numbers []uint64
 	for {
 		line, err := reader.Next(t.Context())
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		first = append(first, line.First)
+		numbers = append(numbers, line.Number)
 	}
-	if fmt.Sprint(first) != "[true false true false true]" {
-		t.Errorf("first lines: %v", first)
+	if fmt.Sprint(numbers) != "[1 2 1 2 1]" {
+		t.Errorf("numbers of lines: %v", numbers)
 	}
 }
 
