@@ -63,6 +63,8 @@ type Target struct {
 	Notes []string
 	// Cluster names the cluster for people.
 	Cluster string
+	// Attached says that the cluster is the embedded broker of another process, which ends with that process.
+	Attached bool
 
 	broker *embedded.Broker // nil unless it runs in this process
 }

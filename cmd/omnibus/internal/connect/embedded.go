@@ -32,6 +32,7 @@ func (t *Target) embed(ctx context.Context, dir string, factory *cli.Factory) er
 		fmt.Fprintf(factory.IO.Err, "omnibus: using the embedded broker of process %d (%s)\n", inUse.PID, inUse.Addr)
 		t.Config.Brokers = []string{inUse.Addr}
 		t.Cluster = fmt.Sprintf("embedded broker at %s, of process %d", dir, inUse.PID)
+		t.Attached = true
 		return nil
 	}
 	if err != nil {

@@ -6,11 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/omnibus-kafka/omnibus"
@@ -25,93 +26,81 @@ const (
 	outputBytes = 256 << 10
 )
 
+// errStalled is the cause of a wait that --exit-at-end gave up.
+var errStalled = errors.New("stalled")
+
 // reader reads the partitions of one topic from where they are to begin to where they are to end.
 type reader struct {
-	client *kgo.Client
-	max    int64 // records to print; 0 for no bound
+	options *Options
+	client  *kgo.Client
+	watch   *watch
 	// pending holds the partitions that have not reached the end that --exit-at-end asks for, with the offset that is
 	// their end; nil without that flag.
 	pending map[int32]int64
 }
 
 // openReader learns the topic's partitions and offsets and begins to read.
-func openReader(ctx context.Context, config omnibus.Config, o *Options) (*reader, error) {
-	options := []kgo.Opt{
-		kgo.SeedBrokers(config.Brokers...),
-		kgo.ClientID("omnibus-consume"),
-		// A transaction's marker takes an offset and is no record: without it a partition that ends in one would seem
-		// never to reach its end.
-		kgo.KeepControlRecords(),
-	}
-	client, err := kgo.NewClient(options...)
+func openReader(ctx context.Context, config omnibus.Config, o *Options, watch *watch) (*reader, error) {
+	client, err := kgo.NewClient(clientOptions(config, watch)...)
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{client: client, max: o.Max}
-	if err := r.begin(ctx, o); err != nil {
+	r := &reader{options: o, client: client, watch: watch}
+	if err := r.begin(ctx); err != nil {
 		client.Close()
 		return nil, err
 	}
 	return r, nil
 }
 
+func clientOptions(config omnibus.Config, watch *watch) []kgo.Opt {
+	options := []kgo.Opt{
+		kgo.SeedBrokers(config.Brokers...),
+		kgo.ClientID("omnibus-consume"),
+		kgo.WithHooks(watch),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		// An offset that is gone is an error: to go on from another one would leave out records without a word.
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+		// A transaction's marker takes an offset and is no record: without it a partition that ends in one would seem
+		// never to reach its end.
+		kgo.KeepControlRecords(),
+	}
+	if config.Dial != nil {
+		options = append(options, kgo.Dialer(config.Dial))
+	}
+	return options
+}
+
 // begin sets where each partition starts and, with --exit-at-end, where it ends.
-func (r *reader) begin(ctx context.Context, o *Options) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, lookupTimeout, errors.New("no answer from the cluster in time"))
+func (r *reader) begin(ctx context.Context) error {
+	late := fmt.Errorf("no answer from the cluster for %v", lookupTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, lookupTimeout, late)
 	defer cancel()
-	admin := kadm.NewClient(r.client)
-	starts, err := listOffsets(ctx, admin.ListStartOffsets, o.Topic)
+	spans, err := r.options.spans(ctx, kadm.NewClient(r.client))
 	if err != nil {
+		if errors.Is(err, late) {
+			err = r.watch.why(err)
+		}
 		return err
 	}
-	ends, err := listOffsets(ctx, admin.ListEndOffsets, o.Topic)
-	if err != nil {
-		return err
-	}
-	if o.ExitAtEnd {
+	if r.options.ExitAtEnd {
 		r.pending = make(map[int32]int64)
 	}
 	from := make(map[int32]kgo.Offset)
-	for partition, end := range ends {
-		start := end
-		if o.FromBeginning {
-			start = starts[partition]
+	for partition, span := range spans {
+		if r.options.ExitAtEnd {
+			if span.start >= span.end {
+				continue
+			}
+			r.pending[partition] = span.end
 		}
-		if o.ExitAtEnd && start >= end {
-			continue
-		}
-		if o.ExitAtEnd {
-			r.pending[partition] = end
-		}
-		from[partition] = kgo.NewOffset().At(start)
+		from[partition] = kgo.NewOffset().At(span.start)
 	}
-	r.client.AddConsumePartitions(map[string]map[int32]kgo.Offset{o.Topic: from})
+	r.client.AddConsumePartitions(map[string]map[int32]kgo.Offset{r.options.Topic: from})
 	return nil
 }
 
-// listOffsets asks for one offset of each partition and returns them, or the first error of any.
-func listOffsets(
-	ctx context.Context, list func(context.Context, ...string) (kadm.ListedOffsets, error), topic string,
-) (map[int32]int64, error) {
-	listed, err := list(ctx, topic)
-	if err == nil {
-		err = listed.Error()
-	}
-	if err != nil {
-		if cause := context.Cause(ctx); cause != nil {
-			return nil, cause
-		}
-		if errors.Is(err, kerr.UnknownTopicOrPartition) {
-			err = errors.New("the topic does not exist")
-		}
-		return nil, err
-	}
-	offsets := make(map[int32]int64)
-	listed.Each(func(o kadm.ListedOffset) { offsets[o.Partition] = o.Offset })
-	return offsets, nil
-}
-
-// copy prints values until there is no more to print. A standard output that was closed is an end like any other.
+// copy prints records until there is no more to print. A standard output that was closed is an end like any other.
 func (r *reader) copy(ctx context.Context, out io.Writer) error {
 	buffered := bufio.NewWriterSize(out, outputBytes)
 	err := r.print(ctx, buffered)
@@ -125,7 +114,7 @@ func (r *reader) copy(ctx context.Context, out io.Writer) error {
 }
 
 func (r *reader) print(ctx context.Context, out *bufio.Writer) error {
-	printed := int64(0)
+	printer, printed := newPrinter(r.options, out), int64(0)
 	for r.pending == nil || len(r.pending) > 0 {
 		fetches, err := r.poll(ctx)
 		if err != nil {
@@ -136,10 +125,10 @@ func (r *reader) print(ctx context.Context, out *bufio.Writer) error {
 			if !r.wants(record) {
 				continue
 			}
-			if err := printLine(out, record.Value); err != nil {
+			if err := printer.print(record); err != nil {
 				return err
 			}
-			if printed++; printed == r.max {
+			if printed++; printed == r.options.Max {
 				return nil
 			}
 		}
@@ -150,19 +139,31 @@ func (r *reader) print(ctx context.Context, out *bufio.Writer) error {
 	return nil
 }
 
-// poll waits for more records. Whoever asked to exit at the end does not wait for ever for a cluster that went away.
+// poll waits for more records. Whoever asked to exit at the end does not wait for ever for records that should be there.
 func (r *reader) poll(ctx context.Context) (kgo.Fetches, error) {
 	if r.pending != nil {
-		stalled := fmt.Errorf("no record came for %v, and %d partitions have more", stallTimeout, len(r.pending))
-		bounded, cancel := context.WithTimeoutCause(ctx, stallTimeout, stalled)
+		bounded, cancel := context.WithTimeoutCause(ctx, stallTimeout, errStalled)
 		defer cancel()
 		ctx = bounded
 	}
 	fetches := r.client.PollFetches(ctx)
 	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+		return nil, r.ended(context.Cause(ctx))
 	}
 	return fetches, fetches.Err()
+}
+
+// ended says where a reading that came to a stall stands.
+func (r *reader) ended(cause error) error {
+	if cause != errStalled {
+		return cause
+	}
+	var missing []string
+	for partition, end := range r.pending {
+		missing = append(missing, fmt.Sprintf("partition %d up to offset %d", partition, end))
+	}
+	slices.Sort(missing)
+	return r.watch.why(fmt.Errorf("no record came for %v, and these are not read to their end: %s", stallTimeout, strings.Join(missing, ", ")))
 }
 
 // wants reports whether the record is to be printed, and notes which partitions have reached their end.
@@ -177,13 +178,6 @@ func (r *reader) wants(record *kgo.Record) bool {
 		}
 	}
 	return !record.Attrs.IsControl()
-}
-
-func printLine(out *bufio.Writer, value []byte) error {
-	if _, err := out.Write(value); err != nil {
-		return err
-	}
-	return out.WriteByte('\n')
 }
 
 // close ends the reading.

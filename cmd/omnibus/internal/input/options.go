@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/omnibus-kafka/omnibus"
+	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/cli"
 )
 
 // The formats.
@@ -53,12 +54,12 @@ type Options struct {
 // AddTo registers the flags with a command. Those of one letter are kcat's.
 func (o *Options) AddTo(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Format, "format", formatLines, "what the input is: lines, envelope (a JSON object a line), csv, tsv or raw (each file a record)")
-	flags.VarP(&textFlag{to: &o.Delimiter, escapes: true}, "delimiter", "D", `what ends a record of lines or tsv (default \n; also \t, \0, \x1e, several characters)`)
+	flags.VarP(&cli.TextFlag{To: &o.Delimiter, Escapes: true}, "delimiter", "D", `what ends a record of lines or tsv (default \n; also \t, \0, \x1e, several characters)`)
 	flags.StringVar(&o.CRLF, "crlf", "keep", "carriage returns at the end of lines: keep (they are data) or strip")
-	flags.VarP(&textFlag{to: &o.KeySeparator, escapes: true}, "key-separator", "K", `what stands between a line's key and its value, such as : or \t; a line without it is bad input`)
-	flags.Var(&textFlag{to: &o.NullMarker}, "null-marker", "a key or value that is this text is null; a null value is a tombstone")
+	flags.VarP(&cli.TextFlag{To: &o.KeySeparator, Escapes: true}, "key-separator", "K", `what stands between a line's key and its value, such as : or \t; a line without it is bad input`)
+	flags.Var(&cli.TextFlag{To: &o.NullMarker}, "null-marker", "a key or value that is this text is null; a null value is a tombstone")
 	flags.BoolVarP(&o.EmptyNull, "empty-null", "Z", false, "empty keys and values are null")
-	flags.VarP(&textFlag{to: &o.Key}, "fixed-key", "k", "the key of every record")
+	flags.VarP(&cli.TextFlag{To: &o.Key}, "fixed-key", "k", "the key of every record")
 	flags.VarP(&headersFlag{to: &o.Headers}, "fixed-header", "H", "a header of every record, `name=value`, or name for one that is null (repeatable)")
 	flags.VarP(&partitionFlag{to: &o.Partition}, "partition", "p", "the `number` of the partition of every record")
 	flags.BoolVar(&o.KeepPartition, "keep-partition", false, "take the partition that an envelope names")
