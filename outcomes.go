@@ -31,7 +31,7 @@ func (p *Producer) tell(part *accumulator.Partition, b *batch.Batch, o batch.Out
 
 // callBack hands a batch's callbacks to the partition's lane.
 func (p *Producer) callBack(part *accumulator.Partition, b *batch.Batch, o batch.Outcome) {
-	if b.Callbacks() == 0 && (o.Failure == nil || p.settings.OnFailure == nil) {
+	if !b.HasCallbacks() && (o.Failure == nil || p.settings.OnFailure == nil) {
 		p.pipeline.Accumulator.ReleaseBatch(b)
 		return
 	}
@@ -54,6 +54,7 @@ type telling struct {
 	outcome  batch.Outcome
 
 	next    int            // record to go on with
+	run     int            // and the run that it is in, if the batch was acknowledged
 	records []batch.Stored // read back from a failed batch at first use
 }
 
@@ -63,11 +64,7 @@ func (t *telling) Records() int { return t.batch.Count() }
 // Run calls all callbacks, each of which may panic, or even end its goroutine, without harm to the others.
 func (t *telling) Run() {
 	defer t.end() // also when a callback ends the goroutine
-	last := len(t.batch.Seats())
-	if t.outcome.Failure != nil && t.producer.settings.OnFailure != nil {
-		last = t.batch.Count()
-	}
-	t.run(last)
+	t.tellAll()
 }
 
 // end gives back what the job held, and the job itself for another batch.
@@ -78,17 +75,15 @@ func (t *telling) end() {
 	p.tellings.Put(t)
 }
 
-// run calls the callbacks from t.next on.
-func (t *telling) run(last int) {
-	for t.next < last {
-		t.runUntilPanic(last)
+// tellAll calls the callbacks from t.next on.
+func (t *telling) tellAll() {
+	for !t.tellUntilPanic() {
 	}
 }
 
-// runUntilPanic calls callbacks until one panics; one that ends the goroutine (runtime.Goexit) has the rest called on the
-// way out.
-func (t *telling) runUntilPanic(last int) {
-	finished := false
+// tellUntilPanic calls callbacks until one panics, and reports whether none did; one that ends the goroutine
+// (runtime.Goexit) has the rest called on the way out.
+func (t *telling) tellUntilPanic() (finished bool) {
 	defer func() {
 		if finished {
 			return
@@ -97,43 +92,60 @@ func (t *telling) runUntilPanic(last int) {
 			t.producer.panicked(v, debug.Stack())
 			return
 		}
-		t.run(last)
+		t.tellAll()
 	}()
-	for t.next < last {
-		at := t.next
-		t.next++
-		t.tellOne(at)
+	if t.outcome.Failure == nil {
+		t.tellAcked()
+	} else {
+		t.tellFailed()
 	}
-	finished = true
+	return true
 }
 
-// tellOne calls what is to be called for one record.
-func (t *telling) tellOne(at int) {
-	var seat batch.Seat
-	if seats := t.batch.Seats(); at < len(seats) {
-		seat = seats[at]
-	}
-	callback, _ := seat.Callback.(func(Ack, error))
-	topic, number := t.part.Topic.Name, t.part.Number
-	if t.outcome.Failure == nil {
-		if callback != nil {
-			o := t.outcome
-			if o.Offset >= 0 {
-				o.Offset += int64(at)
-			}
-			callback(ackOf(topic, number, seat.Tag, o, t.batch.BaseTimestamp()+int64(seat.Delta)), nil)
+// tellAcked calls the callbacks of an acknowledged batch. It is the only code that runs once a record behind the broker's
+// answer.
+func (t *telling) tellAcked() {
+	b, o := t.batch, t.outcome
+	for runs := b.Runs(); t.run < len(runs); t.run++ {
+		run, end := &runs[t.run], b.RunEnd(t.run)
+		callback, _ := run.Callback.(func(Ack, error))
+		if callback == nil {
+			continue
 		}
-		return
+		ack := ackOf(t.part.Topic.Name, t.part.Number, 0, o, b.BaseTimestamp()+int64(run.Delta))
+		for t.next = max(t.next, int(run.First)); t.next < end; {
+			if ack.Tag = b.Tag(t.next); o.Offset >= 0 {
+				ack.Offset = o.Offset + int64(t.next)
+			}
+			t.next++
+			callback(ack, nil)
+		}
 	}
-	err := failed(topic, number, seat.Tag, t.outcome.Failure)
-	err.source = &recordSource{telling: t, at: at, tag: seat.Tag}
+}
+
+// tellFailed tells each record of a failed batch, by its callback and by Config.OnFailure.
+func (t *telling) tellFailed() {
+	for t.next < t.batch.Count() {
+		at := t.next
+		t.next++
+		callback, _ := t.batch.Callback(at).(func(Ack, error))
+		if callback == nil && t.producer.settings.OnFailure == nil {
+			continue
+		}
+		t.tellFailure(at, callback)
+	}
+}
+
+// tellFailure tells one record.
+func (t *telling) tellFailure(at int, callback func(Ack, error)) {
+	topic, number, tag := t.part.Topic.Name, t.part.Number, t.batch.Tag(at)
+	err := failed(topic, number, tag, t.outcome.Failure)
+	err.source = &recordSource{telling: t, at: at, tag: tag}
 	defer err.source.close()
+	defer t.onFailure(err)
 	if callback != nil {
-		defer t.onFailure(err)
-		callback(Ack{Topic: topic, Partition: number, Offset: -1, Tag: seat.Tag}, err)
-		return
+		callback(Ack{Topic: topic, Partition: number, Offset: -1, Tag: tag}, err)
 	}
-	t.onFailure(err)
 }
 
 // onFailure tells Config.OnFailure.

@@ -9,10 +9,10 @@ import (
 )
 
 // What finished batches keep for another life: as many as a thousand busy partitions have under way, and, because their
-// seats are memory that buffer.memory does not count, seats (32 bytes each) for so many callbacks among them.
+// manifests are memory that buffer.memory does not count, so many bytes of those.
 const (
-	batchesKept = 8192
-	seatsKept   = 256 << 10
+	batchesKept   = 8192
+	manifestsKept = 8 << 20
 )
 
 // Accumulator lets records board batches. One serves a whole producer.
@@ -28,7 +28,7 @@ type Accumulator struct {
 	mu struct {
 		sync.Mutex
 		free  []*batch.Batch
-		seats int // that the free batches have memory for
+		bytes int // of their manifests
 	}
 }
 
@@ -50,7 +50,7 @@ func (a *Accumulator) takeBatch() *batch.Batch {
 		b := a.mu.free[n-1]
 		a.mu.free[n-1] = nil
 		a.mu.free = a.mu.free[:n-1]
-		a.mu.seats -= cap(b.Seats())
+		a.mu.bytes -= b.ManifestBytes()
 		return b
 	}
 	return batch.New()
@@ -59,12 +59,12 @@ func (a *Accumulator) takeBatch() *batch.Batch {
 // PutBatch takes back a batch that nobody refers to any more.
 func (a *Accumulator) PutBatch(b *batch.Batch) {
 	b.Reset()
-	seats := cap(b.Seats())
+	bytes := b.ManifestBytes()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if len(a.mu.free) < batchesKept && a.mu.seats+seats <= seatsKept {
+	if len(a.mu.free) < batchesKept && a.mu.bytes+bytes <= manifestsKept {
 		a.mu.free = append(a.mu.free, b)
-		a.mu.seats += seats
+		a.mu.bytes += bytes
 	}
 }
 

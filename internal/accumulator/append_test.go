@@ -285,9 +285,8 @@ func TestRecordsWithACallbackWaitForCallbacksThatAreBehind(t *testing.T) {
 		}
 		_, batches := s.news(p)
 		b := batches[0]
-		seats := b.Seats()
-		if b.Callbacks() != 2 || len(seats) != 3 || seats[0].Callback != t || seats[0].Tag != 7 || seats[1].Callback != nil {
-			t.Errorf("%d callbacks, seats %+v", b.Callbacks(), seats)
+		if !b.HasCallbacks() || b.Count() != 3 || b.Callback(0) != t || b.Tag(0) != 7 || b.Callback(1) != nil || b.Callback(2) == nil {
+			t.Errorf("runs %+v", b.Runs())
 		}
 	})
 }
@@ -488,16 +487,16 @@ func TestFinishedBatchesLiveAgain(t *testing.T) {
 	if batches[0] != first || first.Count() != 1 || first.Sender != (batch.SenderState{}) {
 		t.Error("a finished batch was not made new again")
 	}
-	// Memory for seats is bounded: a batch with a great many of them is left to the garbage collector.
+	// Memory for manifests is bounded: a batch with a great one is left to the garbage collector.
 	b := batch.New()
 	b.AddSlabs(&bufferpool.Slab{Buf: make([]byte, 0, 64<<20)})
-	for range seatsKept + 1 {
-		b.Board(entry(nil), 1, 0)
+	for range manifestsKept/8 + 1 {
+		b.Board(entry(nil), nil, 1)
 	}
 	kept := len(s.mu.free)
 	s.PutBatch(b)
 	if len(s.mu.free) != kept {
-		t.Error("more seats are kept than is good")
+		t.Error("more is kept than is good")
 	}
 }
 

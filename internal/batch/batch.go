@@ -20,16 +20,6 @@ const (
 	InFlight               // handed to a connection
 )
 
-// Seat is what a record leaves behind when it boards: what to call with its outcome.
-type Seat struct {
-	// Callback is opaque to the pipeline; nil for a record nobody is told about.
-	Callback any
-	// Tag is the caller's mark.
-	Tag uint64
-	// Delta is the record's timestamp less the batch's base timestamp, in milliseconds.
-	Delta int32
-}
-
 // Batch is a record batch for one partition. See the package doc for its life and owners.
 type Batch struct {
 	// Owner is the partition's handle in the accumulator, opaque here.
@@ -41,8 +31,7 @@ type Batch struct {
 
 	building building
 	body     body
-	seats    []Seat
-	called   int // seats with a callback
+	manifest manifest
 	result   *Result
 	seatBase int // of the first record, in the result of the batch that was split
 	// whole is the batch of which this one is a part; its slabs stay until all parts are done.
@@ -108,15 +97,15 @@ type SenderState struct {
 // New returns an empty batch.
 func New() *Batch { return new(Batch) }
 
-// Reset makes a finished batch ready for another life, keeping the memory of its seats.
+// Reset makes a finished batch ready for another life, keeping the memory of its manifest.
 func (b *Batch) Reset() {
-	clear(b.seats)
+	b.manifest.reset()
 	clear(b.body.pieces)
-	seats, pieces := b.seats[:0], b.body.pieces[:0]
+	pieces := b.body.pieces[:0]
 	b.Owner, b.Created, b.First = nil, 0, 0
 	b.building = building{}
 	b.body = body{pieces: pieces}
-	b.seats, b.called, b.result, b.seatBase, b.whole = seats, 0, nil, 0, nil
+	b.result, b.seatBase, b.whole = nil, 0, nil
 	b.Sender = SenderState{}
 	b.refs.Store(0)
 }
@@ -151,12 +140,6 @@ func (b *Batch) RecordsBytes() int { return b.building.recordsBytes }
 
 // BaseTimestamp is the timestamp of the first record, in milliseconds.
 func (b *Batch) BaseTimestamp() int64 { return b.building.baseTimestamp }
-
-// Seats are the callbacks of the records that have one, by position; a record beyond its end has none.
-func (b *Batch) Seats() []Seat { return b.seats }
-
-// Callbacks is the number of records that have a callback.
-func (b *Batch) Callbacks() int { return b.called }
 
 // Close ends boarding for ever and returns the slabs that were never reached, for the pool. The caller holds the
 // partition's lock.

@@ -178,7 +178,7 @@ func TestFullIsToldOnce(t *testing.T) {
 	}
 }
 
-func TestSeatsAreThoseOfTheRecordsWithCallbackOrTag(t *testing.T) {
+func TestTheManifestHasCallbacksTagsAndTimesByRun(t *testing.T) {
 	b := New()
 	b.AddSlabs(slabs(1000))
 	board := func(callback any, tag uint64, stamp int64) {
@@ -189,15 +189,28 @@ func TestSeatsAreThoseOfTheRecordsWithCallbackOrTag(t *testing.T) {
 	board(nil, 0, 100)
 	board(nil, 7, 103)
 	board(nil, 0, 100)
-	want := []Seat{{}, {"a", 0, -10}, {}, {nil, 7, 3}}
-	seats := b.Seats()
-	if len(seats) != len(want) || b.Callbacks() != 1 {
-		t.Fatalf("%d seats, %d callbacks", len(seats), b.Callbacks())
+	shared := func() {}
+	board(shared, 0, 100)
+	board(shared, 0, 100)
+	board(func() { _ = b }, 0, 100)
+	wantRuns := []struct {
+		first, delta int32
+		called       bool
+	}{{1, -10, true}, {2, 0, false}, {3, 3, false}, {4, 0, false}, {5, 0, true}, {7, 0, true}}
+	runs := b.Runs()
+	if len(runs) != len(wantRuns) {
+		t.Fatalf("runs %+v", runs)
 	}
-	for i := range want {
-		if seats[i] != want[i] {
-			t.Errorf("seat %d: %+v", i, seats[i])
+	for i, want := range wantRuns {
+		if r := runs[i]; r.First != want.first || r.Delta != want.delta || (r.Callback != nil) != want.called {
+			t.Errorf("run %d: %+v, want %+v", i, r, want)
 		}
+	}
+	if b.RunEnd(0) != 2 || b.RunEnd(5) != 8 {
+		t.Errorf("the first run ends at %d, the last at %d", b.RunEnd(0), b.RunEnd(5))
+	}
+	if b.Tag(3) != 7 || b.Tag(0) != 0 || b.Tag(7) != 0 || b.Callback(1) != "a" || b.Callback(0) != nil || b.Callback(2) != nil {
+		t.Errorf("manifest %+v", b.manifest)
 	}
 }
 
@@ -208,13 +221,13 @@ func TestResetForgetsEverything(t *testing.T) {
 	b.Seal()
 	b.Owner, b.Created, b.Sender.Attempts = "owner", 5, 3
 	b.Ticket(0, 1, Origin{Topic: "t"})
-	memory := &b.seats[:1][0]
+	memory := &b.manifest.runs[:1][0]
 	b.Reset()
-	if b.Count() != 0 || b.Bytes() != 61 || b.Closed() || b.Encoded() || b.Owner != nil || b.Callbacks() != 0 || b.Sender != (SenderState{}) || b.result != nil {
+	if b.Count() != 0 || b.Bytes() != 61 || b.Closed() || b.Encoded() || b.Owner != nil || b.HasCallbacks() || b.Sender != (SenderState{}) || b.result != nil {
 		t.Errorf("%+v", b)
 	}
-	if &b.seats[:1][0] != memory || memory.Callback != nil {
-		t.Error("the memory of the seats is not kept, or keeps a callback alive")
+	if &b.manifest.runs[:1][0] != memory || memory.Callback != nil {
+		t.Error("the memory of the manifest is not kept, or keeps a callback alive")
 	}
 	b.AddSlabs(slabs(100))
 	records := []record{{value: []byte("again"), timestamp: 9}}
@@ -309,12 +322,16 @@ func checkParts(t *testing.T, whole *Batch, parts []Part, records []record) {
 		b.Seal()
 		_, got := decode(t, b)
 		all = append(all, got...)
-		for i, seat := range b.Seats() {
-			if seat.Callback != nil && seat.Callback != at+i {
-				t.Errorf("record %d has the callback of %v", at+i, seat.Callback)
+		for i, run := range b.Runs() {
+			seat := int(run.First)
+			if run.Callback == nil {
+				continue
 			}
-			if want := int64(seat.Delta) + b.BaseTimestamp(); seat.Callback != nil && want != records[at+i].timestamp {
-				t.Errorf("record %d: timestamp %d", at+i, want)
+			if run.Callback != at+seat || b.RunEnd(i) != seat+1 {
+				t.Errorf("record %d has the callback of %v", at+seat, run.Callback)
+			}
+			if want := int64(run.Delta) + b.BaseTimestamp(); want != records[at+seat].timestamp {
+				t.Errorf("record %d: timestamp %d", at+seat, want)
 			}
 		}
 		at += b.Count()

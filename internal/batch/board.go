@@ -62,7 +62,7 @@ func (b *Batch) Fits(timestamp int64) bool {
 }
 
 // Board writes the entry as the batch's next record and returns its seat and its timestamp's distance from the
-// batch's. callback and tag, of which either may be none, are kept in the record's Seat; they are no part of the Entry
+// batch's. callback and tag, of which either may be none, are kept in the manifest; they are no part of the Entry
 // so that an Entry, and the caller's bytes in it, can stay on the stack. There must be room (Missing) and it must fit
 // (Fits). The caller holds the partition's lock.
 func (b *Batch) Board(e *Entry, callback any, tag uint64) (seat, delta int32) {
@@ -87,8 +87,8 @@ func (b *Batch) Board(e *Entry, callback any, tag uint64) (seat, delta int32) {
 	b.building.recordsBytes += total
 	b.building.roomBytes -= total
 	b.body.bytes += total
-	if callback != nil || tag != 0 {
-		b.seat(int(seat), Seat{Callback: callback, Tag: tag, Delta: int32(d)})
+	if callback != nil || tag != 0 || len(b.manifest.runs) > 0 {
+		b.manifest.note(seat, int32(d), callback, tag)
 	}
 	return seat, int32(d)
 }
@@ -114,17 +114,6 @@ func (b *Batch) write(p []byte) {
 		n := min(free, len(p))
 		tail.Buf = append(tail.Buf, p[:n]...)
 		p = p[n:]
-	}
-}
-
-// seat notes what to call for the record at the seat; records without callback and tag before it get empty seats.
-func (b *Batch) seat(at int, s Seat) {
-	for len(b.seats) < at {
-		b.seats = append(b.seats, Seat{})
-	}
-	b.seats = append(b.seats, s)
-	if s.Callback != nil {
-		b.called++
 	}
 }
 

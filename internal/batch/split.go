@@ -91,11 +91,7 @@ func (b *Batch) parts(records []Stored, cut []stretch) []Part {
 		part.AddSlabs(&bufferpool.Slab{Buf: make([]byte, 0, bytes)})
 		for i := s.first; i < s.first+s.count; i++ {
 			e := records[i].entry(b.building.baseTimestamp)
-			var seat Seat
-			if i < len(b.seats) {
-				seat = b.seats[i]
-			}
-			part.Board(&e, seat.Callback, seat.Tag)
+			part.Board(&e, b.Callback(i), b.Tag(i))
 		}
 		part.result, part.seatBase = b.result, b.seatBase+s.first
 		part.Close()
