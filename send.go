@@ -117,25 +117,41 @@ func (p *Producer) append(
 	if err := p.choose(ctx, way, r, how); err != nil {
 		return place, "partitioner", err
 	}
-	var space [headerSpace]byte
 	entry := batch.Entry{Timestamp: p.timestamp(r)}
 	entry.Record.Key, entry.Record.Value = r.Key, r.Value
 	if len(r.Headers) > 0 {
-		entry.Record.HeaderCount = int32(len(r.Headers))
-		entry.Record.Headers = appendHeaders(space[:0], r.Headers)
+		return p.appendWithHeaders(ctx, way, r, &entry, how)
 	}
+	return p.appendEntry(ctx, way, r, &entry, how)
+}
+
+// headerSpace is how many bytes of encoded headers cost no allocation.
+const headerSpace = 256
+
+// appendWithHeaders encodes the record's headers and boards it. It is a function of its own because the space for them is
+// cleared each time.
+func (p *Producer) appendWithHeaders(
+	ctx context.Context, way *pipeline.Route, r *Record, entry *batch.Entry, how *accumulator.Boarding,
+) (place accumulator.Place, where string, err error) {
+	var space [headerSpace]byte
+	entry.Record.HeaderCount = int32(len(r.Headers))
+	entry.Record.Headers = appendHeaders(space[:0], r.Headers)
+	return p.appendEntry(ctx, way, r, entry, how)
+}
+
+// appendEntry boards a record on its way.
+func (p *Producer) appendEntry(
+	ctx context.Context, way *pipeline.Route, r *Record, entry *batch.Entry, how *accumulator.Boarding,
+) (place accumulator.Place, where string, err error) {
 	if entry.Timestamp < 0 {
 		return place, "timestamp check", fmt.Errorf("%w: timestamp %v is before 1970 or beyond all that Kafka can store; leave Record.Timestamp zero for now", ErrInvalidRecord, r.Timestamp)
 	}
 	if size := entry.SizeMax(); size > way.SizeMax {
 		return place, "size check", fmt.Errorf("%w: it takes up to %d bytes, and %d is the most that max.request.size and buffer.memory allow", ErrRecordTooLarge, size, way.SizeMax)
 	}
-	place, err = p.pipeline.Accumulator.Append(ctx, way.Topic, &entry, how)
+	place, err = p.pipeline.Accumulator.Append(ctx, way.Topic, entry, how)
 	return place, "buffer", err
 }
-
-// headerSpace is how many bytes of encoded headers cost no allocation.
-const headerSpace = 256
 
 // appendHeaders encodes a record's headers.
 func appendHeaders(dst []byte, headers []Header) []byte {

@@ -48,6 +48,7 @@ type Partition struct {
 		open       *batch.Batch   // the boarding batch
 		fresh      []*batch.Batch // not announced to the sender yet
 		readyBytes int            // size at which the sender wants to hear of the boarding batch
+		easyBytes  int            // size up to which records board without further ado; see easeLocked
 		usualBytes int            // what the last batches took, which tells the size of the first slab
 		turnBytes  int            // of unkeyed records, that the topic's Sticky has not heard of
 		accepted   int64          // records that boarded
@@ -105,6 +106,7 @@ func (p *Partition) Departed(n int) { p.queued.Add(int32(-n)) }
 func (p *Partition) Refuse(cause error) (first bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.mu.easyBytes = 0
 	return p.refused.CompareAndSwap(nil, &cause)
 }
 
@@ -156,11 +158,31 @@ func (p *Partition) SetReady(sizeBytes int) (reached bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.mu.readyBytes = sizeBytes
-	if p.mu.open == nil || p.mu.open.Bytes() < sizeBytes {
-		return false
+	reached = p.mu.open != nil && p.mu.open.Bytes() >= sizeBytes
+	if reached {
+		p.mu.open.TellFull(sizeBytes)
 	}
-	p.mu.open.TellFull(sizeBytes)
-	return true
+	p.easeLocked()
+	return reached
+}
+
+// easeLocked sets the size up to which the open batch takes records without further ado: up to there the sender wants to hear
+// of none, and the topic does not refuse the batch.
+func (p *Partition) easeLocked() {
+	p.mu.easyBytes = 0
+	if p.mu.open == nil || p.Settings.OneRecord || p.refused.Load() != nil {
+		return
+	}
+	if p.mu.easyBytes = p.Topic.BatchLimit(); !p.mu.open.FullTold() {
+		p.mu.easyBytes = min(p.mu.easyBytes, p.mu.readyBytes-1)
+	}
+}
+
+// ease is easeLocked after the topic's limit has changed.
+func (p *Partition) ease() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.easeLocked()
 }
 
 // CloseBatch ends the boarding of b, if it is still boarding, and returns slabs it did not need.
@@ -188,7 +210,7 @@ func (p *Partition) TakeNews(dst []*batch.Batch) (Signal, []*batch.Batch) {
 // closeLocked closes the boarding batch and remembers what it took.
 func (p *Partition) closeLocked() (spare *bufferpool.Slab) {
 	b := p.mu.open
-	p.mu.open = nil
+	p.mu.open, p.mu.easyBytes = nil, 0
 	p.mu.usualBytes = (p.mu.usualBytes + b.Bytes()) / 2
 	return b.Close()
 }

@@ -24,9 +24,15 @@ type Topic struct {
 func (t *Topic) LimitBatch(bytes int) {
 	for {
 		limit := t.limitBytes.Load()
-		if limit <= int64(bytes) || t.limitBytes.CompareAndSwap(limit, int64(bytes)) {
+		if limit <= int64(bytes) {
 			return
 		}
+		if t.limitBytes.CompareAndSwap(limit, int64(bytes)) {
+			break
+		}
+	}
+	for _, p := range t.Partitions() {
+		p.ease()
 	}
 }
 

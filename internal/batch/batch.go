@@ -165,6 +165,9 @@ func (b *Batch) TellFull(sizeBytes int) bool {
 	return true
 }
 
+// FullTold reports whether TellFull has reported it. The caller holds the partition's lock.
+func (b *Batch) FullTold() bool { return b.building.fullTold }
+
 // Resolve gives the records from seat first on, count of them, their outcome, and wakes who waits for them.
 func (b *Batch) Resolve(first, count int, o Outcome) {
 	if b.result != nil {

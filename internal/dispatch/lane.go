@@ -36,6 +36,9 @@ type Lane struct {
 // Pending is the number of records whose outcome is known and whose callbacks have yet to run.
 func (l *Lane) Pending() int { return int(l.pending.Load()) }
 
+// HasRoom reports whether Admit would return at once, as far as a look tells.
+func (d *Dispatcher) HasRoom(l *Lane) bool { return l.pending.Load() < int64(d.config.LanePendingMax) }
+
 // Admit returns as soon as fewer than Config.LanePendingMax records of l wait for their callbacks; as a rule that is at
 // once and costs an atomic load. Else it blocks until so many callbacks have run, ctx ends (the error wraps its cause),
 // timeout has passed (ErrLaneFull) or d is closed (ErrClosed); with a timeout of zero or less it never blocks. Within a
@@ -44,7 +47,7 @@ func (l *Lane) Pending() int { return int(l.pending.Load()) }
 // It counts outcomes, not what is on its way to one: that is bounded by the buffer's memory. So the bound may be exceeded
 // by what is in the buffer.
 func (d *Dispatcher) Admit(ctx context.Context, l *Lane, timeout time.Duration) error {
-	if l.pending.Load() < int64(d.config.LanePendingMax) || d.OnWorker() {
+	if d.HasRoom(l) || d.OnWorker() {
 		return nil
 	}
 	l.blocked.Add(1)
