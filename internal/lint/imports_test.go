@@ -54,6 +54,9 @@ func mayImport() map[string][]string {
 		"bench/...":       {"bench/...", ".", "serde", "internal/wire"},
 		"test/...":        {"test/...", ".", "serde", "kafkatest", "embedded"},
 		"examples/...":    {".", "serde"},
+
+		// Commands that tell what the producer would do ask its own code.
+		"cmd/omnibus/internal/partitionof": {"cmd/omnibus/internal/cli", "internal/partitioner"},
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/cli"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/consume"
+	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/partitionof"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/produce"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/version"
 )
@@ -31,6 +32,7 @@ try and for development.`,
 	cmd.AddCommand(
 		produce.NewCmdProduce(f, nil),
 		consume.NewCmdConsume(f, nil),
+		partitionof.NewCmdPartitionOf(f, nil),
 		version.NewCmdVersion(f),
 		&cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: cli.ExitHelp},
 	)
