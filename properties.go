@@ -92,6 +92,13 @@ func (c Config) Properties() []Property {
 	return list
 }
 
+// Notes lists where c leads to something else than its fields say, by Java's implicit rules: what Open logs as warnings.
+// It does not validate c. The notes have no line.
+func (c Config) Notes() []Note {
+	_, notes := resolve(c)
+	return notes
+}
+
 // Set changes one setting by its Java name, with a value as a .properties file has it: times in milliseconds, "true"
 // and "false", lists with commas, blanks around it ignored. All 120 settings of the Java producer 4.4 are known: each
 // is honoured, or accepted with a note why it changes nothing, or refused with a reason. A setting of Kafka's other

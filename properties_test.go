@@ -311,3 +311,13 @@ func FuzzParseProperties(f *testing.F) {
 		_ = c.Properties()
 	})
 }
+
+func TestNotesAreThoseOfOpen(t *testing.T) {
+	if notes := (Config{}).Notes(); len(notes) > 0 {
+		t.Errorf("the zero value has notes: %v", notes)
+	}
+	notes := Config{Acks: AcksLeader}.Notes()
+	if len(notes) != 1 || notes[0].Name != "enable.idempotence" {
+		t.Errorf("notes %v, want one about enable.idempotence", notes)
+	}
+}
