@@ -56,6 +56,7 @@ func mayImport() map[string][]string {
 		"examples/...":    {".", "serde"},
 
 		// Commands that tell what the producer would do ask its own code.
+		"cmd/omnibus/internal/connect":     {"cmd/omnibus/internal/cli", ".", "embedded", "internal/properties"},
 		"cmd/omnibus/internal/partitionof": {"cmd/omnibus/internal/cli", "internal/partitioner"},
 	}
 }

@@ -1,0 +1,43 @@
+package connect
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/omnibus-kafka/omnibus/internal/properties"
+)
+
+// Sources lists what the file, the environment and the flags say, the weakest first: of several settings of one name the
+// last one holds. Settings of the file have file:line as their origin. Names and values are as they were written, right
+// or wrong; the error joins the mistakes of syntax, and the list has the rest.
+func (f *Flags) Sources(getenv func(string) string) ([]Setting, error) {
+	said, fileErr := f.fileSources()
+	settings, err := f.settings(getenv)
+	return append(said, settings...), errors.Join(fileErr, err)
+}
+
+// fileSources reads the settings of --config, if there is one.
+func (f *Flags) fileSources() ([]Setting, error) {
+	if f.ConfigFile == "" {
+		return nil, nil
+	}
+	data, err := os.ReadFile(f.ConfigFile)
+	if err != nil {
+		return nil, fmt.Errorf("--config: %w", err)
+	}
+	text, _, err := properties.Decode(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.ConfigFile, err)
+	}
+	lines, faults := properties.Scan(text)
+	said := make([]Setting, len(lines))
+	for i, line := range lines {
+		said[i] = Setting{line.Name, line.Value, fmt.Sprintf("%s:%d", f.ConfigFile, line.Number)}
+	}
+	errs := make([]error, len(faults))
+	for i, fault := range faults {
+		errs[i] = fmt.Errorf("%s: %w", f.ConfigFile, fault)
+	}
+	return said, errors.Join(errs...)
+}
