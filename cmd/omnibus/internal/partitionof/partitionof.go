@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -113,7 +112,7 @@ func Run(ctx context.Context, streams *cli.IO, o *Options) error {
 		err = flushErr
 	}
 	switch {
-	case err == nil, errors.Is(err, syscall.EPIPE), errors.Is(err, io.ErrClosedPipe):
+	case err == nil, cli.OutputClosed(err):
 		return nil
 	case cli.Interrupted(ctx):
 		return &cli.ExitError{Code: cli.ExitInterrupted}

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/cli"
+	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/config"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/consume"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/partitionof"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/produce"
@@ -33,6 +34,7 @@ try and for development.`,
 		produce.NewCmdProduce(f, nil),
 		consume.NewCmdConsume(f, nil),
 		partitionof.NewCmdPartitionOf(f, nil),
+		config.NewCmdConfig(f, nil),
 		version.NewCmdVersion(f),
 		&cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: cli.ExitHelp},
 	)
