@@ -36,6 +36,7 @@ func NewCmdConfig(f *cli.Factory, runF func(context.Context, *Options) error) *c
 		Use:   "config",
 		Short: "Show the configuration that holds",
 		Args:  cobra.NoArgs,
+		RunE:  cli.NeedSubcommand,
 	}
 	cmd.AddCommand(newCmdShow(f, runF))
 	return cmd

@@ -22,6 +22,14 @@ func writeFile(t *testing.T, text string) string {
 	return path
 }
 
+func TestTheGroupAloneIsUsage(t *testing.T) {
+	for _, args := range [][]string{{"config"}, {"config", "shwo"}} {
+		if got := clitest.Run(t, args...); got.Code != cli.ExitUsage || got.Out != "" {
+			t.Errorf("%q: code %d, output %q, standard error %q", args, got.Code, got.Out, got.Err)
+		}
+	}
+}
+
 // columns returns the three columns of the table, by name.
 func columns(t *testing.T, out string) map[string][2]string {
 	t.Helper()

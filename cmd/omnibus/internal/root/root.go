@@ -12,6 +12,7 @@ import (
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/consume"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/partitionof"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/produce"
+	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/topic"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/version"
 )
 
@@ -33,6 +34,7 @@ try and for development.`,
 	cmd.AddCommand(
 		produce.NewCmdProduce(f, nil),
 		consume.NewCmdConsume(f, nil),
+		topic.NewCmdTopic(f),
 		partitionof.NewCmdPartitionOf(f, nil),
 		config.NewCmdConfig(f, nil),
 		version.NewCmdVersion(f),
