@@ -56,7 +56,9 @@ func mayImport() map[string][]string {
 		"examples/...":    {".", "serde"},
 
 		// Commands that tell what the producer would do ask its own code.
-		"cmd/omnibus/internal/connect":     {"cmd/omnibus/internal/cli", ".", "embedded", "internal/properties"},
+		"cmd/omnibus/internal/connect": {"cmd/omnibus/internal/cli", ".", "embedded", "internal/properties"},
+		"cmd/omnibus/internal/explain": {"cmd/omnibus/internal/admin", "cmd/omnibus/internal/cli", "cmd/omnibus/internal/connect", ".",
+			"internal/accumulator", "internal/batch", "internal/partitioner", "internal/wire"},
 		"cmd/omnibus/internal/partitionof": {"cmd/omnibus/internal/cli", "internal/partitioner"},
 	}
 }

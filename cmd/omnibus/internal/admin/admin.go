@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -54,6 +55,18 @@ func Effective(config omnibus.Config) map[string]string {
 		values[property.Name] = property.Value
 	}
 	return values
+}
+
+// IDs lists brokers, as in "1,2,3"; "none" for none.
+func IDs(brokers []int32) string {
+	if len(brokers) == 0 {
+		return "none"
+	}
+	texts := make([]string, len(brokers))
+	for i, id := range brokers {
+		texts[i] = strconv.Itoa(int(id))
+	}
+	return strings.Join(texts, ",")
 }
 
 // legalTopic is Kafka's rule for the names of topics, but for "." and "..".

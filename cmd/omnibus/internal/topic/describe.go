@@ -189,7 +189,7 @@ func (d *describedTopic) print(out io.Writer) error {
 	fmt.Fprintln(table, "  PARTITION\tLEADER\tREPLICAS\tIN SYNC\tOFFSETS")
 	for i := range d.Partitions {
 		p := &d.Partitions[i]
-		fmt.Fprintf(table, "  %d\t%s\t%s\t%s\t%s\n", p.Partition, p.leader(), ids(p.Replicas), ids(p.InSync), p.offsets())
+		fmt.Fprintf(table, "  %d\t%s\t%s\t%s\t%s\n", p.Partition, p.leader(), admin.IDs(p.Replicas), admin.IDs(p.InSync), p.offsets())
 	}
 	return table.Flush()
 }
@@ -208,16 +208,4 @@ func (p *describedPartition) offsets() string {
 		return "?"
 	}
 	return fmt.Sprintf("%d to %d", p.StartOffset, p.EndOffset)
-}
-
-// ids lists brokers.
-func ids(brokers []int32) string {
-	if len(brokers) == 0 {
-		return "none"
-	}
-	texts := make([]string, len(brokers))
-	for i, id := range brokers {
-		texts[i] = strconv.Itoa(int(id))
-	}
-	return strings.Join(texts, ",")
 }
