@@ -103,6 +103,9 @@ func (b *Broker) options(cfg Config) []kfake.Opt {
 		kfake.BrokerConfigs(map[string]string{
 			"log.retention.ms":    retention,
 			"log.retention.bytes": strconv.FormatInt(cfg.RetentionBytes, 10),
+			// What topicCreator does, for clients that ask before they rely on it.
+			"auto.create.topics.enable": "true",
+			"num.partitions":            strconv.Itoa(cfg.PartitionsDefault),
 		}),
 	}
 	if b.directory != nil {
