@@ -10,6 +10,7 @@ import (
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/cli"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/config"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/consume"
+	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/doctor"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/explain"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/partitionof"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/produce"
@@ -38,6 +39,7 @@ try and for development.`,
 		topic.NewCmdTopic(f),
 		partitionof.NewCmdPartitionOf(f, nil),
 		explain.NewCmdExplain(f, nil),
+		doctor.NewCmdDoctor(f, nil),
 		config.NewCmdConfig(f, nil),
 		version.NewCmdVersion(f),
 		&cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: cli.ExitHelp},
