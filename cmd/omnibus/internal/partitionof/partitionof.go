@@ -82,6 +82,7 @@ The count of partitions is part of the rule: a topic that gets more partitions p
 	flags.SortFlags = false
 	flags.IntVar(&o.Partitions, "partitions", 0, "how `many` partitions the topic has (required)")
 	flags.StringVar(&o.Like, "like", "java", "the `client` whose rule it is: "+strings.Join(schemeNames(), ", "))
+	cmd.RegisterFlagCompletionFunc("like", cobra.FixedCompletions(schemeNames(), cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/cli"
+	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/completion"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/config"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/consume"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/doctor"
@@ -44,6 +45,7 @@ try and for development.`,
 		version.NewCmdVersion(f),
 		&cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: cli.ExitHelp},
 	)
+	completion.Add(cmd, f)
 	return cmd
 }
 
