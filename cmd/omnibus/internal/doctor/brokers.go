@@ -38,12 +38,9 @@ func addressOf(b *kmsg.MetadataResponseBroker) string {
 
 // examineBroker goes the way to one broker, in one finding.
 func (e *examination) examineBroker(ctx context.Context, b *kmsg.MetadataResponseBroker) Finding {
-	address := addressOf(b)
-	subject := fmt.Sprintf("broker %d at %s", b.NodeID, address)
-	if isLoopback(b.Host) && !slices.ContainsFunc(e.bootstrap(), func(a string) bool { return isLoopback(hostOf(a)) }) {
-		return e.unreachable(b, subject, fault{
-			"the cluster tells its clients an address that is each client's own machine", fixAdvertised(b),
-		})
+	address, subject := addressOf(b), subjectOf(b)
+	if finding, told := e.elsewhere(b); told {
+		return finding
 	}
 	steps := e.reach(ctx, address)
 	if last := steps[len(steps)-1]; last.Status == Fail {
@@ -61,6 +58,21 @@ func (e *examination) examineBroker(ctx context.Context, b *kmsg.MetadataRespons
 		return e.unreachable(b, subject, fault{"another cluster answers there: " + clusterID(metadata), fixAdvertised(b)})
 	}
 	return pass("advertised", subject, "reachable from here")
+}
+
+// elsewhere tells a broker that advertises an address which means another machine to each client. That is right on the one
+// machine where it runs, and for whoever reached it under such an address himself, as through a tunnel.
+func (e *examination) elsewhere(b *kmsg.MetadataResponseBroker) (finding Finding, told bool) {
+	if !isLoopback(b.Host) || slices.ContainsFunc(e.bootstrap(), func(a string) bool { return isLoopback(hostOf(a)) }) {
+		return Finding{}, false
+	}
+	what := fault{"the cluster tells its clients an address that is each client's own machine", fixAdvertised(b)}
+	return e.unreachable(b, subjectOf(b), what), true
+}
+
+// subjectOf names a broker.
+func subjectOf(b *kmsg.MetadataResponseBroker) string {
+	return fmt.Sprintf("broker %d at %s", b.NodeID, addressOf(b))
 }
 
 // unreachable is a broker that cannot be used. It stops a producer unless none of the topic's partitions are led by it.

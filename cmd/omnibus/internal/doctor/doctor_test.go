@@ -72,6 +72,21 @@ func TestWithoutATopicTheRestIsExamined(t *testing.T) {
 	}
 }
 
+func TestANameIsLookedUp(t *testing.T) {
+	cluster := kafkatest.Start(t, kafkatest.Nodes(1))
+	address := strings.Replace(cluster.Brokers()[0], "127.0.0.1", "localhost", 1)
+	findings, result := examine(t, "-b", address)
+	if result.Code != cli.ExitOK {
+		t.Errorf("code %d: %s", result.Code, result.Err)
+	}
+	found := slices.ContainsFunc(findings, func(f doctor.Finding) bool {
+		return f.Check == "dns" && f.Subject == "localhost" && strings.Contains(f.Text, "127.0.0.1")
+	})
+	if !found {
+		t.Errorf("the name's addresses are not told: %s", result.Out)
+	}
+}
+
 func TestNothingIsWrittenAndNothingCreated(t *testing.T) {
 	cluster := kafkatest.Start(t, kafkatest.AutoCreate(3))
 	produced := cluster.Observe(kafkatest.Produce)

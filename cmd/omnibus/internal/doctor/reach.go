@@ -146,7 +146,9 @@ func (e *examination) shakeHands(ctx context.Context, address string) Finding {
 
 // version is which Kafka the broker seems to be, from what it can; empty if it cannot be told. Brokers do not say it.
 func (e *examination) version(ctx context.Context, conn *broker.Conn) string {
-	response, err := e.ask(ctx, conn, kmsg.NewPtrApiVersionsRequest())
+	request := kmsg.NewPtrApiVersionsRequest()
+	request.ClientSoftwareName, request.ClientSoftwareVersion = "omnibus", "doctor" // brokers refuse to answer without
+	response, err := e.ask(ctx, conn, request)
 	if err != nil {
 		return ""
 	}
