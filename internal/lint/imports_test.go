@@ -59,7 +59,7 @@ func mayImport() map[string][]string {
 		"cmd/omnibus/internal/connect": {"cmd/omnibus/internal/cli", ".", "embedded", "internal/properties"},
 		"cmd/omnibus/internal/doctor": {"cmd/omnibus/internal/admin", "cmd/omnibus/internal/cli", "cmd/omnibus/internal/connect", ".",
 			"internal/broker"},
-		"cmd/omnibus/internal/explain": {"cmd/omnibus/internal/admin", "cmd/omnibus/internal/cli", "cmd/omnibus/internal/connect", ".",
+		"cmd/omnibus/internal/explain": {"cmd/omnibus/internal/admin", "cmd/omnibus/internal/cli", "cmd/omnibus/internal/connect", "cmd/omnibus/internal/input", ".",
 			"internal/accumulator", "internal/batch", "internal/partitioner", "internal/wire"},
 		"cmd/omnibus/internal/partitionof": {"cmd/omnibus/internal/cli", "internal/partitioner"},
 	}

@@ -32,6 +32,7 @@ var flagValues = map[string][]string{
 	"crlf":         {"keep", "strip"},
 	"format":       {"lines", "envelope", "csv", "tsv", "raw"},
 	"on-bad-input": {"fail", "skip", "dlq"},
+	"partitioner":  {"default", "keyed-round-robin", "round-robin", "consistent", "consistent_random", "sarama-hash", "sarama-reference-hash"},
 	"summary":      {"text", "json"},
 }
 

@@ -55,7 +55,7 @@ func TestTopicsAreThoseOfTheCluster(t *testing.T) {
 		{[]string{"topic", "describe", "-b", broker, "orders", ""}, nil, []string{"users"}, noFiles},
 		{[]string{"topic", "delete", "-b", broker, ""}, nil, both, noFiles},
 		{[]string{"topic", "create", "-b", broker, ""}, nil, nil, noFiles},
-		{[]string{"explain", "-b", broker, "orders", ""}, nil, nil, noFiles},
+		{[]string{"doctor", "-b", broker, "orders", ""}, nil, nil, noFiles},
 		{[]string{"produce", "-b", broker, "orders", ""}, nil, nil, anything},
 		{[]string{"produce", ""}, nil, nil, noFiles},
 		{[]string{"produce", "-b", "127.0.0.1:1", ""}, nil, nil, noFiles},

@@ -18,6 +18,7 @@ import (
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/admin"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/cli"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/connect"
+	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/input"
 )
 
 // Options are what the command line said.
@@ -26,8 +27,12 @@ type Options struct {
 	Topic string
 	// Connect finds the cluster.
 	Connect connect.Flags
-	// Input says what the record is.
-	Input input
+	// Files are the inputs, of which the first record counts; none for standard input.
+	Files []string
+	// Line is a line of input, in place of files and standard input; nil for none.
+	Line *string
+	// Input says what becomes a record, as for produce.
+	Input input.Options
 	// Output is "text" or "json".
 	Output string
 }
@@ -35,29 +40,32 @@ type Options struct {
 // NewCmdExplain returns the command. runF replaces what it does, for tests of the flags; nil for the real thing.
 func NewCmdExplain(f *cli.Factory, runF func(context.Context, *Options) error) *cobra.Command {
 	o := &Options{}
+	line := ""
 	if runF == nil {
 		runF = func(ctx context.Context, o *Options) error { return Run(ctx, f, o) }
 	}
 	cmd := &cobra.Command{
-		Use:   "explain TOPIC",
+		Use:   "explain TOPIC [FILE…]",
 		Short: "Show what would become of one record, and send nothing",
 		Long: `Show what would become of one record: the bytes that it takes in a batch, how its partition is computed, step by step,
 which broker leads that partition, and the limits that apply to it. Nothing is written, and no topic is created.
 
-The record's value is --value, or else the first line of standard input. As for produce, it has no key (null) unless
---key or --key-separator gives one.
+The record is what produce would make, with the same flags, of the first line of FILE or of standard input, or of --line.
 
-Exit codes: 0 explained, 1 wrong usage or configuration, 3 the topic could not be looked at, 4 explained, and the record
-would be refused, 130 interrupted.`,
-		Example: `  omnibus explain orders --embedded --key 42 --value '{"total":7}'
-  head -1 users.tsv | omnibus explain users -b localhost:9092 -K $'\t' -X compression.type=zstd`,
-		Args: cobra.ExactArgs(1),
+Exit codes: 0 explained, 1 wrong usage or configuration, 3 the topic could not be looked at, 4 the input is no record, or
+one that would be refused, 130 interrupted.`,
+		Example: `  omnibus explain orders --embedded -k 42 --line '{"total":7}'
+  omnibus explain users users.tsv -b localhost:9092 -K $'\t' -X compression.type=zstd`,
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.Topic = args[0]
-			flags := cmd.Flags()
-			o.Input.given(flags.Changed("key"), flags.Changed("value"), flags.Changed("partition"))
-			err := errors.Join(admin.CheckTopic(o.Topic), cli.CheckOutput(o.Output), o.Input.check(flags.Changed("key-separator")))
-			if err != nil {
+			o.Topic, o.Files = args[0], args[1:]
+			var lineErr error
+			if cmd.Flags().Changed("line") {
+				if o.Line = &line; len(o.Files) > 0 {
+					lineErr = errors.New("--line and files exclude each other: one record is explained")
+				}
+			}
+			if err := errors.Join(admin.CheckTopic(o.Topic), cli.CheckOutput(o.Output), lineErr, o.Input.Validate()); err != nil {
 				return cli.Usage(err)
 			}
 			return runF(cmd.Context(), o)
@@ -65,7 +73,8 @@ would be refused, 130 interrupted.`,
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	o.Input.addTo(flags)
+	flags.StringVar(&line, "line", "", "the `text` of a line, in place of a file or standard input")
+	o.Input.AddTo(flags)
 	flags.StringVarP(&o.Output, "output", "o", cli.OutputText, cli.OutputUsage)
 	o.Connect.AddTo(flags)
 	return cmd
@@ -73,9 +82,9 @@ would be refused, 130 interrupted.`,
 
 // Run explains the record. The error carries the exit code.
 func Run(ctx context.Context, f *cli.Factory, o *Options) (err error) {
-	record, err := o.Input.record(f.IO.In)
+	record, err := o.read(ctx, f.IO.In)
 	if err != nil {
-		return cli.Usage(err)
+		return err
 	}
 	target, err := o.Connect.Open(ctx, f)
 	if err != nil {

@@ -60,14 +60,16 @@ func TestTheRecordIsWhatTheFlagsSay(t *testing.T) {
 		stdin string
 		bytes string // the whole record, in hex
 	}{
-		{"value", []string{"--value", "hi"}, "", "10 00 00 00 01 04 68 69 00"},
+		{"value", []string{"--line", "hi"}, "", "10 00 00 00 01 04 68 69 00"},
 		{"value from standard input", nil, "hi\nthere\n", "10 00 00 00 01 04 68 69 00"},
 		{"an empty line", nil, "\n", "0c 00 00 00 01 00 00"},
-		{"key", []string{"-k", "k", "--value", "hi"}, "", "12 00 00 00 02 6b 04 68 69 00"},
-		{"an empty key is no null", []string{"-k", "", "--value", "hi"}, "", "10 00 00 00 00 04 68 69 00"},
+		{"key", []string{"-k", "k", "--line", "hi"}, "", "12 00 00 00 02 6b 04 68 69 00"},
+		{"an empty key is no null", []string{"-k", "", "--line", "hi"}, "", "10 00 00 00 00 04 68 69 00"},
 		{"key separator", []string{"-K", "::"}, "k::hi", "12 00 00 00 02 6b 04 68 69 00"},
-		{"tombstone", []string{"-k", "k", "--tombstone"}, "", "0e 00 00 00 02 6b 01 00"},
-		{"headers in their order, twice the same", []string{"--value", "", "-H", "b=1", "-H", "a=", "-H", "b=1"}, "", "22 00 00 00 01 00 06 02 62 02 31 02 61 00 02 62 02 31"},
+		{"tombstone", []string{"-k", "k", "-Z"}, "\n", "0e 00 00 00 02 6b 01 00"},
+		{"headers in their order, twice the same", []string{"--line", "", "-H", "b=1", "-H", "a=", "-H", "b=1"}, "", "22 00 00 00 01 00 06 02 62 02 31 02 61 00 02 62 02 31"},
+		{"a header without a value", []string{"--line", "", "-H", "a"}, "", "12 00 00 00 01 00 02 02 61 01"},
+		{"an envelope", []string{"--format", "envelope"}, `{"key":"k","value":"hi"}`, "12 00 00 00 02 6b 04 68 69 00"},
 		{"bytes beyond UTF-8", nil, "\xff\x00", "10 00 00 00 01 04 ff 00 00"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -106,7 +108,7 @@ func TestThePartitionIsTheOneThatTheProducerChooses(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			e, _ := explain(t, cluster, "", "-k", key, "--value", "", "-X", "partitioner.class="+partitioner)
+			e, _ := explain(t, cluster, "", "-k", key, "--line", "", "-X", "partitioner.class="+partitioner)
 			if e.Partition == nil || *e.Partition != ack.Partition || len(e.Steps) == 0 {
 				t.Errorf("%s: %q is said to go to %v by %q, and went to %d", partitioner, key, e.Partition, e.Steps, ack.Partition)
 			}
@@ -131,12 +133,12 @@ func TestRecordsWithoutAHashSayWhy(t *testing.T) {
 		{[]string{"-X", "partitioner.class=keyed-round-robin"}, "no key: the partitions with a leader are taken in turn"},
 		{[]string{"-k", "", "-X", "partitioner.class=consistent_random"}, "no key to hash"},
 	} {
-		e, result := explain(t, cluster, "", append(test.args, "--value", "v")...)
+		e, result := explain(t, cluster, "", append(test.args, "--line", "v")...)
 		if result.Code != cli.ExitOK || e.Partition != nil || e.Leader != nil || !strings.Contains(e.Rule, test.want) {
 			t.Errorf("%q: code %d, partition %v, rule %q; want no partition and %q", test.args, result.Code, e.Partition, e.Rule, test.want)
 		}
 	}
-	e, _ := explain(t, cluster, "", "-p", "5", "-k", "k", "--value", "v")
+	e, _ := explain(t, cluster, "", "-p", "5", "-k", "k", "--line", "v")
 	if e.Partition == nil || *e.Partition != 5 || e.Rule != "the record names it" {
 		t.Errorf("with -p 5: partition %v, rule %q", e.Partition, e.Rule)
 	}
@@ -155,7 +157,7 @@ func TestTheSizeIsRefusedWhereTheProducerRefusesIt(t *testing.T) {
 		value := strings.Repeat("x", size)
 		_, err := producer.Send(t.Context(), omnibus.Record{Topic: "orders", Key: []byte("k"), Value: []byte(value)})
 		refused := errors.Is(err, omnibus.ErrRecordTooLarge)
-		e, result := explain(t, cluster, "", "-k", "k", "--value", value, "-X", "max.request.size=1000")
+		e, result := explain(t, cluster, "", "-k", "k", "--line", value, "-X", "max.request.size=1000")
 		if said := result.Code == cli.ExitBadInput; said != refused || (len(e.Problems) > 0) != refused {
 			t.Fatalf("%d bytes: exit code %d, problems %q; the producer says %v", size, result.Code, e.Problems, err)
 		}
@@ -176,11 +178,11 @@ func TestWhatWouldBeRefusedIsExit4(t *testing.T) {
 		code int
 		want string
 	}{
-		{"fits", []string{"-k", "k", "--value", "v"}, cli.ExitOK, ""},
-		{"too large for the topic", []string{"-k", "k", "--value", big}, cli.ExitBadInput, "the topic takes 200 (max.message.bytes)"},
-		{"perhaps not when compressed", []string{"-k", "k", "--value", big, "-X", "compression.type=zstd"}, cli.ExitOK, ""},
-		{"no key in a compacted topic", []string{"--value", "v"}, cli.ExitBadInput, "cleanup.policy=compact"},
-		{"no such partition", []string{"-k", "k", "-p", "2", "--value", "v"}, cli.ExitBadInput, "partition 2 of topic \"orders\" does not exist: it has 2 (0 to 1)"},
+		{"fits", []string{"-k", "k", "--line", "v"}, cli.ExitOK, ""},
+		{"too large for the topic", []string{"-k", "k", "--line", big}, cli.ExitBadInput, "the topic takes 200 (max.message.bytes)"},
+		{"perhaps not when compressed", []string{"-k", "k", "--line", big, "-X", "compression.type=zstd"}, cli.ExitOK, ""},
+		{"no key in a compacted topic", []string{"--line", "v"}, cli.ExitBadInput, "cleanup.policy=compact"},
+		{"no such partition", []string{"-k", "k", "-p", "2", "--line", "v"}, cli.ExitBadInput, "partition 2 of topic \"orders\" does not exist: it has 2 (0 to 1)"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			e, result := explain(t, cluster, "", test.args...)
@@ -194,10 +196,10 @@ func TestWhatWouldBeRefusedIsExit4(t *testing.T) {
 func TestNothingIsSentAndNothingCreated(t *testing.T) {
 	cluster := kafkatest.Start(t, kafkatest.AutoCreate(3), kafkatest.Topic("orders", 3))
 	sent := cluster.Observe(kafkatest.Any, kafkatest.When(isWrite))
-	if _, result := explain(t, cluster, "", "-k", "k", "--value", "v"); result.Code != cli.ExitOK {
+	if _, result := explain(t, cluster, "", "-k", "k", "--line", "v"); result.Code != cli.ExitOK {
 		t.Fatal(result.Err)
 	}
-	result := clitest.Run(t, "explain", "missing", "-b", cluster.Brokers()[0], "--value", "v")
+	result := clitest.Run(t, "explain", "missing", "-b", cluster.Brokers()[0], "--line", "v")
 	if result.Code != cli.ExitFatal || !strings.Contains(result.Err, "topic missing: UNKNOWN_TOPIC_OR_PARTITION: it does not exist") {
 		t.Errorf("code %d: %s", result.Code, result.Err)
 	}
@@ -209,7 +211,7 @@ func TestNothingIsSentAndNothingCreated(t *testing.T) {
 func TestSettingsThatMayNotBeReadAreANote(t *testing.T) {
 	cluster := kafkatest.Start(t, kafkatest.Nodes(1), kafkatest.Topic("orders", 1))
 	cluster.Fail(kmsg.DescribeConfigs, notAuthorized, kafkatest.Always)
-	e, result := explain(t, cluster, "", "--value", "v")
+	e, result := explain(t, cluster, "", "--line", "v")
 	if result.Code != cli.ExitOK || len(e.Notes) != 1 || !strings.Contains(e.Notes[0], "TOPIC_AUTHORIZATION_FAILED") {
 		t.Errorf("code %d, notes %q: %s", result.Code, e.Notes, result.Err)
 	}
@@ -217,7 +219,7 @@ func TestSettingsThatMayNotBeReadAreANote(t *testing.T) {
 
 func TestTheTextSaysWhatTheJSONSays(t *testing.T) {
 	cluster := kafkatest.Start(t, kafkatest.Nodes(1), kafkatest.Topic("orders", 6))
-	result := clitest.Run(t, "explain", "orders", "-b", cluster.Brokers()[0], "-k", "abc", "--value", "v", "-H", "n=w")
+	result := clitest.Run(t, "explain", "orders", "-b", cluster.Brokers()[0], "-k", "abc", "--line", "v", "-H", "n=w")
 	for _, want := range []string{
 		"record: 15 bytes", `"abc"`, "header 1 name", "batch: 76 bytes", "partition: 3, of 6", "murmur2 = 0x1c94221b = 479470107",
 		"leader: broker 0 at " + cluster.Brokers()[0], "max.request.size", "1048576", "max.message.bytes", "Nothing was sent.",
@@ -228,29 +230,31 @@ func TestTheTextSaysWhatTheJSONSays(t *testing.T) {
 	}
 }
 
-func TestMistakesAreUsage(t *testing.T) {
+func TestMistakesAreUsageAndBadInputIsNone(t *testing.T) {
 	for _, test := range []struct {
 		args []string
 		want string
 	}{
 		{nil, "arg"},
-		{[]string{"a b", "--value", "v"}, "is no topic's name"},
-		{[]string{"orders", "--value", "v"}, "--brokers"},
-		{[]string{"orders", "-b", "x:1"}, "no value: give one with --value"},
-		{[]string{"orders", "--value", "v", "-K", ""}, "--key-separator is empty"},
-		{[]string{"orders", "--value", "v", "-K", ":"}, `no key separator ":"`},
-		{[]string{"orders", "--value", "v", "-K", ":", "-k", "k"}, "exclude each other"},
-		{[]string{"orders", "--value", "v", "--tombstone"}, "--tombstone"},
-		{[]string{"orders", "--value", "v", "-H", "name"}, `--header is "name", want name=value`},
-		{[]string{"orders", "--value", "v", "-p", "-1"}, "--partition is negative"},
-		{[]string{"orders", "--value", "v", "-o", "yaml"}, "--output"},
+		{[]string{"a b", "--line", "v"}, "is no topic's name"},
+		{[]string{"orders", "--line", "v"}, "--brokers"},
+		{[]string{"orders", "-b", "x:1"}, "no record: give one as a line"},
+		{[]string{"orders", "no-such-file", "-b", "x:1"}, "no-such-file"},
+		{[]string{"orders", "file", "--line", "v", "-b", "x:1"}, "exclude each other"},
+		{[]string{"orders", "--line", "v", "-K", ""}, "--key-separator"},
+		{[]string{"orders", "--line", "v", "-p", "-1"}, "partition"},
+		{[]string{"orders", "--line", "v", "-o", "yaml"}, "--output"},
 	} {
 		got := clitest.Run(t, append([]string{"explain"}, test.args...)...)
 		if got.Code != cli.ExitUsage || !strings.Contains(got.Err, test.want) {
 			t.Errorf("%q: code %d, standard error %q; want %q", test.args, got.Code, got.Err, test.want)
 		}
 	}
-	if got := fmt.Sprint(clitest.Run(t, "explain", "orders", "-b", "127.0.0.1:1", "--value", "v")); !strings.Contains(got, "omnibus doctor") {
+	bad := clitest.Run(t, "explain", "orders", "-b", "x:1", "--line", "no separator", "-K", ":")
+	if bad.Code != cli.ExitBadInput || !strings.Contains(bad.Err, "key separator") {
+		t.Errorf("bad input: code %d: %s", bad.Code, bad.Err)
+	}
+	if got := fmt.Sprint(clitest.Run(t, "explain", "orders", "-b", "127.0.0.1:1", "--line", "v")); !strings.Contains(got, "omnibus doctor") {
 		t.Errorf("no hint at doctor in %s", got)
 	}
 }

@@ -74,11 +74,11 @@ func (e *explanation) note(format string, args ...any) {
 // choose finds the partition as the producer does.
 func (e *explanation) choose(r *record, rules *rules) {
 	count := int32(e.Partitions)
-	if r.partition != partitionUnset {
+	if n, explicit := r.partition.Explicit(); explicit {
 		e.Rule = "the record names it"
-		e.Partition = &r.partition
-		if r.partition >= count {
-			e.problem("partition %d of topic %q does not exist: it has %d (0 to %d)", r.partition, e.Topic, count, count-1)
+		e.Partition = &n
+		if n >= count {
+			e.problem("partition %d of topic %q does not exist: it has %d (0 to %d)", n, e.Topic, count, count-1)
 		}
 		return
 	}
