@@ -116,6 +116,7 @@ func (s *settings) pipelineTopic(name string) pipeline.TopicConfig {
 	return pipeline.TopicConfig{
 		Boarding: accumulator.Settings{
 			BatchBytes: t.batchBytes, BatchBytesMax: t.batchBytesMax, OneRecord: t.batchBytes <= 1,
+			Compresses: compress.Codec(t.codec) != compress.None,
 		},
 		Sender: core.TopicConfig{
 			Acks: t.acks.wire(), Idempotent: t.idempotent, Codec: compress.Codec(t.codec), Level: t.compressLevel(),

@@ -94,7 +94,6 @@ func (a *Accumulator) boardEasily(t *Topic, e *batch.Entry, how *Boarding, sizeM
 // seatLocked lets the record board a batch that has room for it.
 func (p *Partition) seatLocked(b *batch.Batch, e *batch.Entry, how *Boarding) Place {
 	seat, delta := b.Board(e, how.Callback, how.Tag)
-	p.mu.accepted++
 	place := Place{Partition: p, Seat: seat, Delta: delta}
 	if how.Ticket {
 		place.Result = b.Ticket(seat, how.Tag, batch.Origin{Topic: p.Topic.Name, Partition: p.Number, Hurry: p.hurry, Trouble: p.why})

@@ -22,6 +22,18 @@ const (
 
 // Partition is one partition of a topic: where its records board.
 type Partition struct {
+	// mu comes first, with what every record touches at its beginning: that is one cache line.
+	mu struct {
+		sync.Mutex
+		open       *batch.Batch   // the boarding batch
+		easyBytes  int            // size up to which records board without further ado; see easeLocked
+		turnBytes  int            // of unkeyed records, that the topic's Sticky has not heard of
+		readyBytes int            // size at which the sender wants to hear of the boarding batch
+		boarded    int64          // records of the batches before it
+		usualBytes int            // what the last batches took, which tells the size of the first slab
+		fresh      []*batch.Batch // not announced to the sender yet
+	}
+
 	// Topic and Number name the partition; Settings are its topic's. All three are fixed.
 	Topic    *Topic
 	Number   int32
@@ -43,16 +55,6 @@ type Partition struct {
 	why        func() error          // likewise Trouble
 	trouble    atomic.Pointer[error] // why the last attempt failed, until one succeeds
 
-	mu struct {
-		sync.Mutex
-		open       *batch.Batch   // the boarding batch
-		fresh      []*batch.Batch // not announced to the sender yet
-		readyBytes int            // size at which the sender wants to hear of the boarding batch
-		easyBytes  int            // size up to which records board without further ado; see easeLocked
-		usualBytes int            // what the last batches took, which tells the size of the first slab
-		turnBytes  int            // of unkeyed records, that the topic's Sticky has not heard of
-		accepted   int64          // records that boarded
-	}
 	inbox *Inbox
 }
 
@@ -62,6 +64,8 @@ type Settings struct {
 	// is batch.size=0: a batch for each record.
 	BatchBytes, BatchBytesMax int
 	OneRecord                 bool
+	// Compresses says that batches will be compressed, so that nothing is to be known of them as they are written.
+	Compresses bool
 }
 
 // Leader is what a partition must know of the broker that leads it. All partitions of the broker share it.
@@ -149,7 +153,10 @@ func (p *Partition) Trouble() error {
 func (p *Partition) Accepted() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.mu.accepted
+	if p.mu.open == nil {
+		return p.mu.boarded
+	}
+	return p.mu.boarded + int64(p.mu.open.Count())
 }
 
 // SetReady names the size at which the sender wants to hear of the boarding batch, and reports whether it has that
@@ -211,14 +218,18 @@ func (p *Partition) TakeNews(dst []*batch.Batch) (Signal, []*batch.Batch) {
 func (p *Partition) closeLocked() (spare *bufferpool.Slab) {
 	b := p.mu.open
 	p.mu.open, p.mu.easyBytes = nil, 0
+	p.mu.boarded += int64(b.Count())
 	p.mu.usualBytes = (p.mu.usualBytes + b.Bytes()) / 2
 	return b.Close()
 }
 
 // openLocked begins a batch.
 func (p *Partition) openLocked(b *batch.Batch, now time.Duration) {
-	b.Owner, b.Created, b.First = p, now, p.mu.accepted
+	b.Owner, b.Created, b.First = p, now, p.mu.boarded
 	p.mu.open = b
+	if !p.Settings.Compresses {
+		b.SumWhileBoarding()
+	}
 	p.mu.fresh = append(p.mu.fresh, b)
 	p.queued.Add(1)
 }

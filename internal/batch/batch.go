@@ -22,6 +22,9 @@ const (
 
 // Batch is a record batch for one partition. See the package doc for its life and owners.
 type Batch struct {
+	building building // first, with manifest: what a record touches, in as few cache lines as there can be
+	manifest manifest
+
 	// Owner is the partition's handle in the accumulator, opaque here.
 	Owner any
 	// Created is when the first record boarded, on the producer's monotonic clock.
@@ -29,9 +32,7 @@ type Batch struct {
 	// First is the number of the first record among all that ever boarded the partition, from 0.
 	First int64
 
-	building building
 	body     body
-	manifest manifest
 	result   *Result
 	seatBase int // of the first record, in the result of the batch that was split
 	// whole is the batch of which this one is a part; its slabs stay until all parts are done.
@@ -45,21 +46,24 @@ type Batch struct {
 
 // building is written while records board, under the partition's lock, and fixed from Close on.
 type building struct {
-	count         int32
-	recordsBytes  int // of the uncompressed records
-	roomBytes     int // left in the chain
+	room          []byte // of the tail, from its beginning on, until Close; the slab itself hears of it only when it is left
+	recordsBytes  int    // of the uncompressed records
+	chainBytes    int    // of all slabs
 	baseTimestamp int64
 	maxTimestamp  int64
+	count         int32
 	fullTold      bool // the sender knows that the batch reached its size
 	closed        bool
+	sums          bool // the body's checksum is taken while it is written
 }
 
 // body is what goes on the wire: the header and the slabs.
 type body struct {
 	header       [wire.BatchHeaderLen]byte
 	head, tail   *bufferpool.Slab
+	sum          sum
 	pieces       [][]byte // scratch of Pieces, kept from life to life
-	bytes        int      // in the slabs, compressed or not
+	compressed   int      // bytes in the slabs, 0 unless they are compressed
 	codec        compress.Codec
 	encoded      bool // Compress ran, whether or not it made the records smaller
 	sealed       bool // the CRC in the header is that of header and body
@@ -133,7 +137,12 @@ func (b *Batch) TakeSlabs() *bufferpool.Slab {
 func (b *Batch) Count() int { return int(b.building.count) }
 
 // Bytes is the size on the wire as it stands: the header and the records, compressed once they are.
-func (b *Batch) Bytes() int { return wire.BatchHeaderLen + b.body.bytes }
+func (b *Batch) Bytes() int {
+	if b.body.compressed > 0 {
+		return wire.BatchHeaderLen + b.body.compressed
+	}
+	return wire.BatchHeaderLen + b.building.recordsBytes
+}
 
 // RecordsBytes is the size of the uncompressed records, without the header.
 func (b *Batch) RecordsBytes() int { return b.building.recordsBytes }
@@ -148,6 +157,8 @@ func (b *Batch) Close() (spare *bufferpool.Slab) {
 	if b.body.tail == nil {
 		return nil
 	}
+	b.leaveTail()
+	b.building.room = nil
 	spare, b.body.tail.Next = b.body.tail.Next, nil
 	return spare
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -215,8 +216,13 @@ func TestTheManifestHasCallbacksTagsAndTimesByRun(t *testing.T) {
 }
 
 func TestResetForgetsEverything(t *testing.T) {
-	b := boarded(t, randomRecords(rand.New(rand.NewPCG(1, 1)), 5, 100), 100)
-	b.Board((&record{}).entry(), "callback", 3)
+	b := New()
+	b.AddSlabs(slabs(64, 1000))
+	for range 5 {
+		b.Board((&record{}).entry(), "callback", 3)
+	}
+	b.SumWhileBoarding()
+	b.Close()
 	b.Stamp(1, 2, 3)
 	b.Seal()
 	b.Owner, b.Created, b.Sender.Attempts = "owner", 5, 3
@@ -232,6 +238,7 @@ func TestResetForgetsEverything(t *testing.T) {
 	b.AddSlabs(slabs(100))
 	records := []record{{value: []byte("again"), timestamp: 9}}
 	b.Board(records[0].entry(), nil, 0)
+	b.Close()
 	b.Seal()
 	_, got := decode(t, b)
 	same(t, got, records)
@@ -465,5 +472,31 @@ func TestDamagedBatchIsNotTakenApart(t *testing.T) {
 		if _, err := b.SplitAround(map[int]error{0: nil}); err == nil {
 			t.Errorf("%v: split around", codec)
 		}
+	}
+}
+
+func TestALargeBatchIsSealedAnewWithoutReadingItsBodyAgain(t *testing.T) {
+	b := New()
+	b.SumWhileBoarding()
+	b.AddSlabs(slabs(1000, 4000, 16000, 64000, 64000))
+	records := randomRecords(rand.New(rand.NewPCG(3, 3)), 100, 2400)
+	for i := range records {
+		b.Board(records[i].entry(), nil, 0)
+	}
+	b.Close()
+	b.Stamp(1, 2, 3)
+	b.Seal()
+	if _, got := decode(t, b); true {
+		same(t, got, records)
+	}
+	first := slices.Clone(b.Header()[:])
+	b.body.head.Buf[len(b.body.head.Buf)-1] ^= 1 // who read the body would come to another checksum
+	b.Stamp(1, 3, 0)
+	b.Seal()
+	b.body.head.Buf[len(b.body.head.Buf)-1] ^= 1
+	if _, got := decode(t, b); bytes.Equal(first, b.Header()[:]) {
+		t.Error("the header is the same")
+	} else {
+		same(t, got, records)
 	}
 }

@@ -23,7 +23,9 @@ func (e *Entry) SizeMax() int {
 
 // Missing returns how many more bytes of slabs the batch needs before an entry of sizeMax bytes can board; 0 or less
 // means it fits. The caller holds the partition's lock.
-func (b *Batch) Missing(sizeMax int) int { return sizeMax - b.building.roomBytes }
+func (b *Batch) Missing(sizeMax int) int {
+	return sizeMax - b.building.chainBytes + b.building.recordsBytes
+}
 
 // MissingExactly is Missing for the entry as it would sit in the batch now.
 func (b *Batch) MissingExactly(e *Entry) int {
@@ -32,13 +34,14 @@ func (b *Batch) MissingExactly(e *Entry) int {
 		e.Record.TimestampDelta = e.Timestamp - b.building.baseTimestamp
 	}
 	_, total := e.Record.Size()
-	return total - b.building.roomBytes
+	return b.Missing(total)
 }
 
 // AddSlabs appends a chain of empty slabs. The caller holds the partition's lock.
 func (b *Batch) AddSlabs(chain *bufferpool.Slab) {
 	if b.body.head == nil {
 		b.body.head, b.body.tail = chain, chain
+		b.building.room = chain.Buf
 	} else {
 		last := b.body.tail
 		for last.Next != nil {
@@ -47,9 +50,13 @@ func (b *Batch) AddSlabs(chain *bufferpool.Slab) {
 		last.Next = chain
 	}
 	for s := chain; s != nil; s = s.Next {
-		b.building.roomBytes += cap(s.Buf)
+		b.building.chainBytes += cap(s.Buf)
 	}
 }
+
+// SumWhileBoarding has the body's checksum taken as its slabs fill up: for a batch that will not be compressed. The caller
+// holds the partition's lock; no record boards before it.
+func (b *Batch) SumWhileBoarding() { b.building.sums = true }
 
 // Fits reports whether a record with this timestamp can share the batch: the distance to the batch's base timestamp is
 // kept in 32 bits (24 days), so that a Delivery stays a 16-byte value. The caller holds the partition's lock.
@@ -66,27 +73,26 @@ func (b *Batch) Fits(timestamp int64) bool {
 // so that an Entry, and the caller's bytes in it, can stay on the stack. There must be room (Missing) and it must fit
 // (Fits). The caller holds the partition's lock.
 func (b *Batch) Board(e *Entry, callback any, tag uint64) (seat, delta int32) {
-	if b.building.count == 0 {
-		b.building.baseTimestamp, b.building.maxTimestamp = e.Timestamp, e.Timestamp
+	g := &b.building
+	if g.count == 0 {
+		g.baseTimestamp, g.maxTimestamp = e.Timestamp, e.Timestamp
 		b.refs.Store(1)
 	}
-	seat = b.building.count
-	d := e.Timestamp - b.building.baseTimestamp
-	if e.Timestamp > b.building.maxTimestamp {
-		b.building.maxTimestamp = e.Timestamp
+	seat = g.count
+	d := e.Timestamp - g.baseTimestamp
+	if e.Timestamp > g.maxTimestamp {
+		g.maxTimestamp = e.Timestamp
 	}
 	r := &e.Record
 	r.TimestampDelta, r.OffsetDelta = d, seat
 	body, total := r.Size()
-	if tail := b.body.tail; cap(tail.Buf)-len(tail.Buf) >= total {
-		tail.Buf = wire.AppendRecord(tail.Buf, body, r)
+	if cap(g.room)-len(g.room) >= total {
+		g.room = wire.AppendRecord(g.room, body, r)
 	} else {
 		b.boardAcross(r, body)
 	}
-	b.building.count++
-	b.building.recordsBytes += total
-	b.building.roomBytes -= total
-	b.body.bytes += total
+	g.count++
+	g.recordsBytes += total
 	if callback != nil || tag != 0 || len(b.manifest.runs) > 0 {
 		b.manifest.note(seat, int32(d), callback, tag)
 	}
@@ -105,15 +111,25 @@ func (b *Batch) boardAcross(r *wire.Record, body int) {
 // write copies p into the chain, going on to the next slab whenever one is full.
 func (b *Batch) write(p []byte) {
 	for len(p) > 0 {
-		tail := b.body.tail
-		free := cap(tail.Buf) - len(tail.Buf)
+		room := b.building.room
+		free := cap(room) - len(room)
 		if free == 0 {
-			b.body.tail = tail.Next
+			b.leaveTail()
+			b.body.tail = b.body.tail.Next
+			b.building.room = b.body.tail.Buf
 			continue
 		}
 		n := min(free, len(p))
-		tail.Buf = append(tail.Buf, p[:n]...)
+		b.building.room = append(room, p[:n]...)
 		p = p[n:]
+	}
+}
+
+// leaveTail tells the tail what was written into it.
+func (b *Batch) leaveTail() {
+	b.body.tail.Buf = b.building.room
+	if b.building.sums {
+		b.body.sum.reach(b.body.head, b.body.tail)
 	}
 }
 

@@ -20,14 +20,16 @@ type Run struct {
 
 // manifest is whom to tell what became of the records, from the first one on that somebody wants to be told of.
 type manifest struct {
+	last Run // a copy of the last of runs, which need not be looked at for a record like the one before
 	runs []Run
 	tags []uint64 // by seat; shorter than the batch where the last ones are 0
 }
 
 // note adds the record at the seat, which is the batch's last.
 func (m *manifest) note(seat, delta int32, callback any, tag uint64) {
-	if last := len(m.runs) - 1; last < 0 || m.runs[last].Delta != delta || !identical(m.runs[last].Callback, callback) {
-		m.runs = append(m.runs, Run{First: seat, Delta: delta, Callback: callback})
+	if len(m.runs) == 0 || m.last.Delta != delta || !identical(m.last.Callback, callback) {
+		m.last = Run{First: seat, Delta: delta, Callback: callback}
+		m.runs = append(m.runs, m.last)
 	}
 	if tag != 0 {
 		for len(m.tags) < int(seat) {
@@ -46,7 +48,7 @@ func identical(a, b any) bool {
 // reset makes the manifest empty and keeps its memory.
 func (m *manifest) reset() {
 	clear(m.runs)
-	m.runs, m.tags = m.runs[:0], m.tags[:0]
+	m.last, m.runs, m.tags = Run{}, m.runs[:0], m.tags[:0]
 }
 
 // Runs lists whom to call, in the order of the records. What stands before the first run has no callback.

@@ -38,10 +38,10 @@ func (b *Batch) Encoded() bool { return b.body.encoded }
 func (b *Batch) Compress(c *compress.Compressor, scratch []byte) (spare *bufferpool.Slab, grown []byte, err error) {
 	b.body.encoded = true
 	out, err := c.Append(scratch[:0], b.Pieces())
-	if err != nil || len(out) >= b.body.bytes {
+	if err != nil || len(out) >= b.building.recordsBytes {
 		return nil, out, err
 	}
-	b.body.codec, b.body.sealed, b.body.bytes = c.Codec(), false, len(out)
+	b.body.codec, b.body.sealed, b.body.compressed, b.body.sum = c.Codec(), false, len(out), sum{}
 	slab, rest := b.body.head, out
 	for {
 		n := min(cap(slab.Buf), len(rest))
@@ -56,14 +56,14 @@ func (b *Batch) Compress(c *compress.Compressor, scratch []byte) (spare *bufferp
 	return spare, out, nil
 }
 
-// Seal writes the header, CRC included: one pass over the body, and none at all when nothing changed since the last
-// Seal. It is called by the goroutine that writes the batch to a socket, or by the one that compressed it.
+// Seal writes the header, CRC included: one pass over the body, or over what was not summed up while it was written; and
+// none at all of a large body that was sealed before, or when nothing changed since the last Seal. It is called by the goroutine that writes the batch to a socket, or by the one that compressed it.
 func (b *Batch) Seal() {
 	if b.body.sealed {
 		return
 	}
 	h := wire.BatchHeader{
-		Length:          wire.BatchLength(b.body.bytes),
+		Length:          wire.BatchLength(b.Bytes() - wire.BatchHeaderLen),
 		LeaderEpoch:     -1,
 		Attributes:      int16(b.body.codec),
 		LastOffsetDelta: b.building.count - 1,
@@ -75,9 +75,16 @@ func (b *Batch) Seal() {
 		Count:           b.building.count,
 	}
 	h.Put(b.body.header[:])
-	wire.SealCRC(&b.body.header, b.Pieces())
+	if bytes := b.Bytes() - wire.BatchHeaderLen; bytes < combineBytesMin {
+		wire.SealCRC(&b.body.header, b.Pieces())
+	} else {
+		wire.SealWithBodyCRC(&b.body.header, b.body.sum.of(b.body.head), bytes)
+	}
 	b.body.sealed = true
 }
+
+// combineBytesMin is the size of the body from which on its checksum is kept and combined with the header's.
+const combineBytesMin = 64 << 10
 
 // Header is where Seal writes the header.
 func (b *Batch) Header() *[wire.BatchHeaderLen]byte { return &b.body.header }

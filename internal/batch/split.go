@@ -32,8 +32,8 @@ func (b *Batch) SplitBySize(targetBytes, refusedBytes int) ([]Part, error) {
 	}
 	targetBytes = min(targetBytes, refusedBytes-1) - wire.BatchHeaderLen
 	// A compressed batch is cut where its plain records stand in the same ratio.
-	if plain > b.body.bytes && b.body.bytes > 0 {
-		targetBytes = int(int64(targetBytes) * int64(plain) / int64(b.body.bytes))
+	if b.body.compressed > 0 {
+		targetBytes = int(int64(targetBytes) * int64(plain) / int64(b.body.compressed))
 	}
 	var cut []stretch
 	for i := range records {

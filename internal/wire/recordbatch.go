@@ -147,6 +147,12 @@ func BatchCRC(header *[BatchHeaderLen]byte, body [][]byte) uint32 {
 	return crc
 }
 
+// SealWithBodyCRC is SealCRC for a body of which the checksum is known.
+func SealWithBodyCRC(header *[BatchHeaderLen]byte, body uint32, bodyBytes int) {
+	crc := CombineCRC32C(CRC32C(0, header[batchAttributesAt:]), body, bodyBytes)
+	binary.BigEndian.PutUint32(header[batchCRCAt:], crc)
+}
+
 // SealCRC writes BatchCRC into the header. The batch is final with it: whatever changes afterwards, other than base
 // offset and leader epoch, asks for another SealCRC.
 func SealCRC(header *[BatchHeaderLen]byte, body [][]byte) {
