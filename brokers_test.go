@@ -423,6 +423,32 @@ func TestTheFirstBatchOfAPartitionGoesAlone(t *testing.T) {
 	})
 }
 
+// Brokers forget a producer by its records' timestamps: a day-old spool is sent as to a partition that knows nobody.
+func TestBehindOldRecordsBatchesGoAlone(t *testing.T) {
+	inBubble(t, 1, omnibus.Config{BatchBytes: omnibus.None}, func(r *rig) {
+		old := func(value string) omnibus.Record {
+			o := record(value)
+			o.Timestamp = time.Now().Add(-25 * time.Hour)
+			return o
+		}
+		r.send(record("warm"))
+		r.send(old("0"))
+		r.cluster.SetScript(sim.Always(sim.Produce, sim.Fate{Delay: time.Second}))
+		for i := 1; i < 4; i++ {
+			r.enqueue(old(fmt.Sprint(i)))
+		}
+		for range 3 {
+			time.Sleep(500 * time.Millisecond)
+			if n := r.producer.Stats().RequestsInFlight; n != 1 {
+				t.Errorf("%d requests in flight", n)
+			}
+			time.Sleep(500 * time.Millisecond)
+		}
+		r.flush()
+		r.holds(0, "warm", "0", "1", "2", "3")
+	})
+}
+
 func TestAnOutOfOrderAnswerAboutWhatWasNeverInDoubtCostsAnEpochAndNoRecord(t *testing.T) {
 	inBubble(t, 1, omnibus.Config{}, func(r *rig) {
 		r.send(record("a"))

@@ -280,7 +280,9 @@ func (p *Partition) boardLocked(w *appending, e *batch.Entry, how *Boarding) (Pl
 	b := p.mu.open
 	if b == nil {
 		b, w.batch = w.batch, nil
-		p.openLocked(b, w.accumulator.Clock.Now())
+		clock := w.accumulator.Clock
+		p.openLocked(b, clock.Now())
+		b.Aged = e.Timestamp < clock.Millis()-agedMillis
 		signals |= SignalFresh
 	}
 	if w.chain != nil && b.MissingExactly(e) > 0 {
@@ -297,6 +299,9 @@ func (p *Partition) boardLocked(w *appending, e *batch.Entry, how *Boarding) (Pl
 	p.easeLocked()
 	return place, signals
 }
+
+// agedMillis is well below any sensible producer.id.expiration.ms.
+const agedMillis = 60 * 60 * 1000
 
 // SizeMax is the largest record, in bytes as it stands in a batch, that can board at all under these settings.
 func (s *Settings) SizeMax(requestBytesMax, poolBytesMax int) int {

@@ -31,6 +31,9 @@ type Batch struct {
 	Created time.Duration
 	// First is the number of the first record among all that ever boarded the partition, from 0.
 	First int64
+	// Aged is set when the first record is older than a broker may remember its producer by: brokers forget a producer by
+	// its records' timestamps (producer.id.expiration.ms, a day), not by when they came.
+	Aged bool
 
 	body     body
 	result   *Result
@@ -106,7 +109,7 @@ func (b *Batch) Reset() {
 	b.manifest.reset()
 	clear(b.body.pieces)
 	pieces := b.body.pieces[:0]
-	b.Owner, b.Created, b.First = nil, 0, 0
+	b.Owner, b.Created, b.First, b.Aged = nil, 0, 0, false
 	b.building = building{}
 	b.body = body{pieces: pieces}
 	b.result, b.seatBase, b.whole = nil, 0, nil

@@ -81,7 +81,7 @@ func (b *Batch) parts(records []Stored, cut []stretch) []Part {
 	parts := make([]Part, 0, len(cut))
 	for _, s := range cut {
 		part := New()
-		part.Owner, part.Created, part.First = b.Owner, b.Created, b.First+int64(s.first)
+		part.Owner, part.Created, part.First, part.Aged = b.Owner, b.Created, b.First+int64(s.first), b.Aged
 		part.whole = b
 		b.Retain()
 		bytes := 0

@@ -211,7 +211,8 @@ func (c *Core) ghostDone(p Passenger, accepted bool, a *answers.Answer) {
 	c.offRequest(p)
 }
 
-// noteAck notes in the partition's numbers that a batch is in the log.
+// noteAck notes in the partition's numbers that a batch is in the log. Of one with old records the leader may forget it at
+// once, so that the next one goes alone too.
 func (c *Core) noteAck(l *Lane, b *batch.Batch, offset int64) {
 	if !b.Sender.Numbered || b.Epoch() != l.num.ID().Epoch {
 		return
@@ -223,6 +224,9 @@ func (c *Core) noteAck(l *Lane, b *batch.Batch, offset int64) {
 	known := l.num.LastAckedOffset()
 	if !l.num.Acked(idempotence.Last(b.Sequence(), count), offset, c.now) {
 		c.do.Lost(l, settling.Loss{From: offset - int64(count) + 1, To: known})
+	}
+	if b.Aged {
+		l.num.LeaderChanged()
 	}
 }
 

@@ -1,7 +1,6 @@
 // Package core decides what the sender does, and does none of it: it has no clock, no channel and no I/O. Each method that
 // takes the time is a step: it is told an event, and calls the Effects that it decided on. The same events at the same
-// times make the same effects, so any interleaving can be written down as a script (testdata/*.txt) or replayed from a
-// seed.
+// times make the same effects, so any interleaving can be a script (testdata/*.txt) or be replayed from a seed.
 //
 // # The order of a partition
 //
@@ -16,8 +15,8 @@
 // 2. The first waiting batch leaves next, and none leaves past it. While a batch in front waits to be sent again and
 // younger ones are still in flight, nothing leaves: their answers come first.
 //
-// 3. One batch in flight after a start, a change of leader or epoch, or a long pause, and while anything is being sent
-// again; else up to max.in.flight. (KAFKA-15591: the first batch goes alone.)
+// 3. One batch in flight after a start, a change of leader or epoch, a long pause, or a batch of old records, and while
+// anything is being sent again; else up to max.in.flight. (KAFKA-15591: the first batch goes alone.)
 //
 // # When a batch leaves
 //

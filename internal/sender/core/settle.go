@@ -31,10 +31,7 @@ func (c *Core) unsettle(p Passenger) {
 }
 
 // reopen makes the lane ask, or ask again. No batch of it may be proven.
-func (l *Lane) reopen() {
-	l.doubt.probe = nil
-	l.doubt.Reopen()
-}
+func (l *Lane) reopen() { l.doubt.probe = nil; l.doubt.Reopen() }
 
 // misnumbered acts on a broker's word that a number does not follow what it has, although it should.
 func (c *Core) misnumbered(p Passenger, err error) {

@@ -97,7 +97,7 @@ func (s *stage) news() {
 		var signals accumulator.Signal
 		signals, fresh = p.TakeNews(fresh[:0])
 		for _, b := range fresh {
-			b.Created = s.now // the test's clock, not the accumulator's
+			b.Created, b.Aged = s.now, false // by the test's clock, not the accumulator's
 			s.fresh(b)
 		}
 		s.core.News(s.now, p.Sender.(*Lane), signals, fresh)
