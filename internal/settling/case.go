@@ -32,7 +32,7 @@ type Case struct {
 	Ticket uint64
 
 	refused      bool // a broker said that a number does not follow
-	tries        int  // questions where
+	tries        int  // questions that were not answered, in a row
 	missing      int32
 	missingSince time.Duration // when missing was found to be the last number that the broker has; 0 if it was not
 }
@@ -103,6 +103,8 @@ type Step struct {
 	Do    Action
 	At    int
 	Until time.Duration
+	// Tries counts the questions in a row that were not answered, for the pause before another.
+	Tries int
 	// Gap says whether a number is missing between what is in and what is not; it holds with GoOn and SendAt.
 	Gap bool
 }
@@ -113,15 +115,16 @@ func (k *Case) Learn(now time.Duration, q *Question, e *Evidence, open Open) Ste
 	case k.Stage == Locating && e.Err != nil && k.tries < locateMax:
 		k.tries++
 		k.Stage = Relocating
-		return Step{Do: AskAgain}
+		return Step{Do: AskAgain, Tries: k.tries}
 	case k.Stage == Locating:
 		return Step{Do: Locate}
 	case len(open.Spans) == 0:
 		k.Settle()
 		return Step{Gap: open.Gap}
 	case e.Err != nil:
+		k.tries++
 		k.Reopen()
-		return Step{Do: AskAgain}
+		return Step{Do: AskAgain, Tries: k.tries}
 	case e.Refused && k.refused:
 		return k.Guess(len(open.Spans), open)
 	case e.Refused:

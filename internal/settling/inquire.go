@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/omnibus-kafka/omnibus/internal/broker"
-	"github.com/omnibus-kafka/omnibus/internal/idempotence"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/omnibus-kafka/omnibus/internal/broker"
+	"github.com/omnibus-kafka/omnibus/internal/idempotence"
 )
 
 // Asker asks one broker; metadata/control's Client is one.

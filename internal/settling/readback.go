@@ -6,9 +6,10 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/omnibus-kafka/omnibus/internal/broker"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/omnibus-kafka/omnibus/internal/broker"
 )
 
 const (

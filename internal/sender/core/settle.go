@@ -137,7 +137,7 @@ func (c *Core) carryOut(l *Lane, step settling.Step, e *settling.Evidence) {
 	switch step.Do {
 	case settling.AskAgain:
 		c.do.Refresh(l.Topic.Name)
-		l.backoffUntil = max(step.Until, c.now+max(c.Config.RetryBackoff.After(2, c.random.Float64()), pauseMin))
+		l.backoffUntil = max(step.Until, c.now+max(c.Config.RetryBackoff.After(1+step.Tries, c.random.Float64()), pauseMin))
 	case settling.SendAt:
 		l.gap = step.Gap
 		l.doubt.probe = l.batches[step.At]
