@@ -8,19 +8,16 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 )
-
-// retentionInterval is how often old records are dropped and compacted topics compacted.
-const retentionInterval = 5 * time.Minute
 
 // clusterID is the cluster's name in metadata, the same for every embedded broker.
 const clusterID = "omnibus-embedded"
 
 // Broker is a running broker: one node, listening. It is safe for use by many goroutines.
 type Broker struct {
+	config    Config
 	server    *server
 	cluster   *kfake.Cluster
 	directory *directory // nil in memory
@@ -35,50 +32,66 @@ type Broker struct {
 // Open starts a broker and returns once clients can connect. The error is an *InUseError if another process has Dir
 // open, or names every mistake in cfg.
 func Open(cfg Config) (*Broker, error) {
-	cfg, err := cfg.withDefaults()
-	if err != nil {
+	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	if cfg.Dir == "" {
-		return start(cfg, nil)
+		return start(cfg.withDefaults(), nil)
 	}
 	dir, err := openDirectory(cfg.Dir)
 	if err != nil {
 		return nil, err
 	}
-	broker, err := start(cfg, dir)
+	broker, err := startOver(cfg, dir)
 	if err != nil {
 		return nil, errors.Join(err, dir.release())
 	}
 	return broker, nil
 }
 
-// start runs the broker over a directory that is locked already, or over none.
+// startOver runs the broker over a directory that is locked already.
+func startOver(cfg Config, dir *directory) (*Broker, error) {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	cfg, err := dir.keepSettings(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := dir.begin(cfg.Logger); err != nil {
+		return nil, err
+	}
+	return start(cfg, dir)
+}
+
+// start runs the broker over a directory that is ready, or over none.
 func start(cfg Config, dir *directory) (*Broker, error) {
+	topics := newTopicNames()
+	separator := &producerSeparator{topics: topics}
+	var durable *entrySyncer
 	if dir != nil {
-		unclean, err := dir.begin()
-		if err != nil {
-			return nil, err
-		}
-		if unclean {
-			cfg.Logger.Warn("embedded broker: the last run did not stop cleanly: every acknowledged record is kept, but a "+
-				"producer that still resends from then may write a record twice", "directory", cfg.Dir)
+		separator.dir = dir.logPath()
+		if !cfg.NoSync {
+			durable = newEntrySyncer(dir.logPath(), topics)
 		}
 	}
-	server, err := newServer(cfg)
+	server, err := newServer(cfg, durable)
 	if err != nil {
 		return nil, err
 	}
 	b := &Broker{
+		config:    cfg,
 		server:    server,
 		directory: dir,
 		log:       &clusterLog{logger: cfg.Logger, onDiskError: server.fail},
 		stop:      make(chan struct{}),
 	}
-	if b.cluster, err = kfake.NewCluster(b.options(cfg)...); err != nil {
+	if b.cluster, err = kfake.NewCluster(b.options()...); err != nil {
 		return nil, errors.Join(fmt.Errorf("embedded: start: %w", err), server.Close())
 	}
-	(&topicCreator{cluster: b.cluster, logger: cfg.Logger}).install()
+	(&topicGuard{cluster: b.cluster, logger: cfg.Logger}).install()
+	separator.cluster = b.cluster
+	separator.install()
 	if dir != nil {
 		if err := dir.announce(b.Addr()); err != nil {
 			b.cluster.Close()
@@ -89,28 +102,25 @@ func start(cfg Config, dir *directory) (*Broker, error) {
 	return b, nil
 }
 
-func (b *Broker) options(cfg Config) []kfake.Opt {
-	retention := "-1"
-	if cfg.Retention != None {
-		retention = strconv.FormatInt(cfg.Retention.Milliseconds(), 10)
-	}
+func (b *Broker) options() []kfake.Opt {
 	options := []kfake.Opt{
 		kfake.NumBrokers(1),
 		kfake.ClusterID(clusterID),
-		kfake.DefaultNumPartitions(cfg.PartitionsDefault),
+		kfake.DefaultNumPartitions(b.config.PartitionsDefault),
 		kfake.WithLogger(b.log),
 		kfake.ListenFn(func(string, string) (net.Listener, error) { return b.server, nil }),
 		kfake.BrokerConfigs(map[string]string{
-			"log.retention.ms":    retention,
-			"log.retention.bytes": strconv.FormatInt(cfg.RetentionBytes, 10),
-			// What topicCreator does, for clients that ask before they rely on it.
+			"log.retention.ms":       strconv.FormatInt(b.config.retentionMillis(), 10),
+			"log.retention.bytes":    strconv.FormatInt(b.config.RetentionBytes, 10),
+			"log.cleaner.backoff.ms": tickerNever,
+			// What topicGuard does, for clients that ask before they rely on it.
 			"auto.create.topics.enable": "true",
-			"num.partitions":            strconv.Itoa(cfg.PartitionsDefault),
+			"num.partitions":            strconv.Itoa(b.config.PartitionsDefault),
 		}),
 	}
 	if b.directory != nil {
 		options = append(options, kfake.DataDir(b.directory.logPath()))
-		if !cfg.NoSync {
+		if !b.config.NoSync {
 			options = append(options, kfake.SyncWrites())
 		}
 	}
@@ -126,20 +136,9 @@ func (b *Broker) Done() <-chan struct{} { return b.server.closed }
 // Err is the disk error that stopped the broker, or nil.
 func (b *Broker) Err() error { return b.server.failure() }
 
-// applyRetention drops old records and compacts, for as long as the broker runs.
-func (b *Broker) applyRetention() {
-	ticker := time.NewTicker(retentionInterval)
-	defer ticker.Stop()
-	b.cluster.Compact()
-	for {
-		select {
-		case <-b.stop:
-			return
-		case <-ticker.C:
-			b.cluster.Compact()
-		}
-	}
-}
+// Config is what the broker runs with: the configuration it was opened with, with what the directory kept and the defaults
+// in place of zeros.
+func (b *Broker) Config() Config { return b.config }
 
 // Close stops listening, writes the broker's state to the directory, marks the stop as a clean one and gives the
 // directory up. Requests that were not answered by then are dropped. The error says what could not be written; the
@@ -176,8 +175,11 @@ type clusterLog struct {
 	}
 }
 
-// diskErrorPrefix begins each line that kfake writes when it could not append a batch.
-const diskErrorPrefix = "persist batch"
+// isDiskError recognizes the lines that kfake writes when it could not append a batch, or not save the table of topics,
+// without which the next start would not find the batches.
+func isDiskError(format string) bool {
+	return strings.HasPrefix(format, "persist batch") || format == "persist %s: %v"
+}
 
 // Logf implements kfake.Logger. For a failed append it is called before the answer to the client is written, which is
 // what lets onDiskError hold that answer back.
@@ -186,7 +188,7 @@ func (l *clusterLog) Logf(level kfake.LogLevel, format string, args ...any) {
 		return
 	}
 	line := fmt.Sprintf(format, args...)
-	if strings.HasPrefix(format, diskErrorPrefix) {
+	if isDiskError(format) {
 		l.onDiskError(fmt.Errorf("embedded: the disk failed, nothing more is acknowledged: %s", line))
 	}
 	if level == kfake.LogLevelError {

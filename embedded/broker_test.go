@@ -133,6 +133,15 @@ func TestPartitionsDefaultIsTheNumberOfPartitionsOfANewTopic(t *testing.T) {
 	}
 }
 
+// makeOlder makes a file look as if it had not been changed for so long.
+func makeOlder(t *testing.T, path string, age time.Duration) {
+	t.Helper()
+	then := time.Now().Add(-age)
+	if err := os.Chtimes(path, then, then); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestRetentionBytesDropsOldRecords(t *testing.T) {
 	broker := openBroker(t, Config{PartitionsDefault: 1, RetentionBytes: 1})
 	produce(t, broker.Addr(), "orders", 0, 1)
@@ -247,7 +256,7 @@ func TestTopicsAreStillCreatedAfterManyMetadataRequests(t *testing.T) {
 	client := newClient(t, broker.Addr())
 	request := kmsg.NewPtrMetadataRequest()
 	request.Topics = []kmsg.MetadataRequestTopic{}
-	for range creatorRenewal + 10 {
+	for range 2 * hookRenewal {
 		if _, err := request.RequestWith(testContext(t), client); err != nil {
 			t.Fatal(err)
 		}

@@ -29,13 +29,14 @@ type Config struct {
 	// required where Listen names no host (":9092", "0.0.0.0:9092"), because nobody can connect to that.
 	Advertise string
 	// PartitionsDefault is the number of partitions of a topic that is created on first use, or without a number.
-	// Default 6, range 1 to 10,000; Kafka's num.partitions.
+	// Zero is what Dir was last opened with, at first 6; range 1 to 10,000; Kafka's num.partitions.
 	PartitionsDefault int
-	// Retention is how long a record is kept in a topic without a retention.ms of its own. Default 7 days as in Kafka
-	// (log.retention.ms), None keeps records for ever. It is applied every five minutes.
+	// Retention is how long a record is kept in a topic without a retention.ms of its own. Zero is what Dir was last
+	// opened with, at first 7 days as in Kafka (log.retention.ms); None keeps records for ever. It is applied every five
+	// minutes, and not to compacted topics; a partition's last batch stays.
 	Retention time.Duration
-	// RetentionBytes is how much a partition without a retention.bytes of its own keeps. Zero is no bound, as in Kafka
-	// (log.retention.bytes).
+	// RetentionBytes is how much a partition without a retention.bytes of its own keeps. Zero is what Dir was last opened
+	// with, at first no bound as in Kafka (log.retention.bytes); None is no bound.
 	RetentionBytes int64
 	// NoSync acknowledges records that the operating system has but the disk may not: a crash of the process loses
 	// nothing, a crash of the machine may. It is several times faster.
@@ -47,8 +48,16 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// withDefaults returns the configuration with defaults in place of zeros, or all its mistakes at once.
-func (c Config) withDefaults() (Config, error) {
+// Validate reports all mistakes at once, each by the name of its field, as Open would. It opens nothing.
+func (c Config) Validate() error {
+	if c.Listen == "" {
+		c.Listen = defaultListen
+	}
+	return errors.Join(c.checkNumbers(), c.checkAddresses())
+}
+
+// withDefaults returns the configuration with defaults in place of zeros.
+func (c Config) withDefaults() Config {
 	if c.Listen == "" {
 		c.Listen = defaultListen
 	}
@@ -64,19 +73,27 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return c, errors.Join(c.checkNumbers(), c.checkAddresses())
+	return c
+}
+
+// retentionMillis is Retention in milliseconds, -1 for ever, as Kafka writes it.
+func (c Config) retentionMillis() int64 {
+	if c.Retention == None {
+		return -1
+	}
+	return c.Retention.Milliseconds()
 }
 
 func (c Config) checkNumbers() error {
 	var errs []error
-	if c.PartitionsDefault < 1 || c.PartitionsDefault > partitionsMax {
-		errs = append(errs, fmt.Errorf("embedded: PartitionsDefault is %d, want 1 to %d", c.PartitionsDefault, partitionsMax))
+	if c.PartitionsDefault < 0 || c.PartitionsDefault > partitionsMax {
+		errs = append(errs, fmt.Errorf("embedded: PartitionsDefault is %d, want 1 to %d, or 0 for the default", c.PartitionsDefault, partitionsMax))
 	}
-	if c.Retention != None && c.Retention < time.Millisecond {
+	if c.Retention != None && c.Retention != 0 && c.Retention < time.Millisecond {
 		errs = append(errs, fmt.Errorf("embedded: Retention is %v, want at least 1ms, or None to keep records for ever", c.Retention))
 	}
 	if c.RetentionBytes < None {
-		errs = append(errs, fmt.Errorf("embedded: RetentionBytes is %d, want a size in bytes, or 0 for no bound", c.RetentionBytes))
+		errs = append(errs, fmt.Errorf("embedded: RetentionBytes is %d, want a size in bytes, or None for no bound", c.RetentionBytes))
 	}
 	return errors.Join(errs...)
 }

@@ -1,14 +1,19 @@
 package embedded
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/gofrs/flock"
+
+	"github.com/omnibus-kafka/omnibus/embedded/internal/logdir"
 )
 
 const (
@@ -16,8 +21,10 @@ const (
 	holderName = "holder.json"
 	markerName = "clean-stop"
 	logName    = "log"
-	// windowsName is kfake's file of sequence windows, kept only over a clean stop.
-	windowsName = "seq_windows.json"
+	// lostName is where bytes go that were taken out of the log after a crash.
+	lostName = "lost"
+	// settingsName is what the directory was last opened with.
+	settingsName = "settings.json"
 	// metaName is the file that kfake writes first: where it is, there has been a broker before.
 	metaName = "meta.json"
 )
@@ -96,33 +103,81 @@ func (d *directory) announce(addr string) error {
 	if err != nil {
 		return err
 	}
-	temporary := filepath.Join(d.path, holderName+".tmp")
+	return d.write(holderName, data)
+}
+
+// write puts the data into a file of the directory in one step.
+func (d *directory) write(name string, data []byte) error {
+	temporary := filepath.Join(d.path, name+".tmp")
 	if err := os.WriteFile(temporary, data, 0o600); err != nil {
-		return fmt.Errorf("embedded: write holder: %w", err)
+		return fmt.Errorf("embedded: write %s: %w", name, err)
 	}
-	return os.Rename(temporary, filepath.Join(d.path, holderName))
+	return os.Rename(temporary, filepath.Join(d.path, name))
 }
 
 // logPath is where kfake keeps its files.
 func (d *directory) logPath() string { return filepath.Join(d.path, logName) }
 
-// begin takes away the marker of a clean stop and reports whether the last stop was an unclean one, in which case the
-// stale sequence windows are gone.
-func (d *directory) begin() (unclean bool, err error) {
-	marker := filepath.Join(d.path, markerName)
-	if err := os.Remove(marker); err == nil {
-		return false, syncDirectory(d.path)
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return false, fmt.Errorf("embedded: remove the mark of the last clean stop: %w", err)
+// settings are the parts of Config that a directory keeps, so that a command that says nothing of them does not undo what
+// another one said: a retention of seven days, say, in a directory whose records are to be kept for ever.
+type settings struct {
+	PartitionsDefault int           `json:"partitions"`
+	Retention         time.Duration `json:"retention_ns"`
+	RetentionBytes    int64         `json:"retention_bytes"`
+}
+
+// keepSettings fills in what cfg does not say, and keeps what holds now.
+func (d *directory) keepSettings(cfg Config) (Config, error) {
+	path := filepath.Join(d.path, settingsName)
+	var kept settings
+	data, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return cfg, fmt.Errorf("embedded: read settings: %w", err)
+	}
+	if err == nil {
+		if err := json.Unmarshal(data, &kept); err != nil {
+			cfg.Logger.Warn("embedded broker: the directory's settings cannot be read, the defaults hold", "file", path, "error", err)
+			kept = settings{}
+		}
+	}
+	cfg.PartitionsDefault = cmp.Or(cfg.PartitionsDefault, kept.PartitionsDefault)
+	cfg.Retention = cmp.Or(cfg.Retention, kept.Retention)
+	cfg.RetentionBytes = cmp.Or(cfg.RetentionBytes, kept.RetentionBytes)
+	cfg = cfg.withDefaults()
+	now := settings{PartitionsDefault: cfg.PartitionsDefault, Retention: cfg.Retention, RetentionBytes: cfg.RetentionBytes}
+	if now == kept {
+		return cfg, nil
+	}
+	if data, err = json.Marshal(now); err != nil {
+		return cfg, err
+	}
+	return cfg, d.write(settingsName, data)
+}
+
+// begin takes away the mark of a clean stop and makes the log ready for kfake: mended, if there was no mark, and with what
+// it is to know of producers.
+func (d *directory) begin(logger *slog.Logger) error {
+	err := os.Remove(filepath.Join(d.path, markerName))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("embedded: remove the mark of the last clean stop: %w", err)
+	}
+	unclean := err != nil
+	if err := logdir.SyncDir(d.path); err != nil {
+		return err
 	}
 	if _, err := os.Stat(filepath.Join(d.logPath(), metaName)); errors.Is(err, fs.ErrNotExist) {
-		return false, nil
+		return nil // nothing was ever written
 	}
-	err = os.Remove(filepath.Join(d.logPath(), windowsName))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return true, fmt.Errorf("embedded: remove stale sequence windows: %w", err)
+	if unclean {
+		logger.Warn("embedded broker: the last run did not stop cleanly; every acknowledged record is kept", "directory", d.path)
+		if err := logdir.Mend(d.logPath(), filepath.Join(d.path, lostName), logger); err != nil {
+			return fmt.Errorf("embedded: mend the log: %w", err)
+		}
 	}
-	return true, nil
+	if err := logdir.RestoreProducers(d.logPath(), time.Now().Add(-producerIdleMax)); err != nil {
+		return fmt.Errorf("embedded: restore producers: %w", err)
+	}
+	return nil
 }
 
 // markClean leaves the mark that begin looks for.
@@ -134,7 +189,7 @@ func (d *directory) markClean() error {
 	if err := errors.Join(file.Sync(), file.Close()); err != nil {
 		return fmt.Errorf("embedded: mark the clean stop: %w", err)
 	}
-	return syncDirectory(d.path)
+	return logdir.SyncDir(d.path)
 }
 
 // release gives the directory up. The lock file stays: removing it would let two processes lock two files of that name.

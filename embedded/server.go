@@ -25,8 +25,10 @@ type server struct {
 	net.Listener
 	advertise net.Addr
 	known     knownVersions
+	memory    *memory
 	logger    *slog.Logger
 	closed    chan struct{}
+	durable   *entrySyncer // nil without a directory, or if nothing is synced
 
 	mu struct {
 		sync.Mutex
@@ -38,7 +40,7 @@ type server struct {
 	}
 }
 
-func newServer(cfg Config) (*server, error) {
+func newServer(cfg Config, durable *entrySyncer) (*server, error) {
 	listener, err := net.Listen("tcp", cfg.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("embedded: listen on %q: %w", cfg.Listen, err)
@@ -47,6 +49,8 @@ func newServer(cfg Config) (*server, error) {
 		Listener:  listener,
 		advertise: listener.Addr(),
 		known:     readableVersions(),
+		memory:    newMemory(),
+		durable:   durable,
 		logger:    cfg.Logger,
 		closed:    make(chan struct{}),
 	}
@@ -90,7 +94,7 @@ func (s *server) Accept() (net.Conn, error) {
 
 // admit wraps conn, or closes it and returns nil when there are too many.
 func (s *server) admit(conn net.Conn) net.Conn {
-	wrapped := &filterConn{Conn: conn, known: s.known, server: s}
+	wrapped := &filterConn{Conn: conn, server: s}
 	s.mu.Lock()
 	full := len(s.mu.connections) >= connectionsMax
 	refused := full || s.mu.closed
@@ -131,6 +135,16 @@ func (s *server) dropped(conn net.Conn, err error) {
 	s.mu.Unlock()
 	if !quiet {
 		s.logger.Warn("embedded broker: connection dropped", "client", conn.RemoteAddr(), "reason", err, "others_unlogged", more)
+	}
+}
+
+// beforeAnswer makes durable what the answer says is done. If that fails, no answer leaves any more.
+func (s *server) beforeAnswer(request outstanding, answer []byte) {
+	if s.durable == nil {
+		return
+	}
+	if err := s.durable.finish(request, answer); err != nil {
+		s.fail(fmt.Errorf("embedded: the disk failed, nothing more is acknowledged: %w", err))
 	}
 }
 

@@ -1,14 +1,14 @@
 //go:build unix
 
-package embedded
+package logdir
 
 import (
 	"errors"
 	"os"
 )
 
-// syncDirectory makes the directory's entries durable.
-func syncDirectory(path string) error {
+// SyncDir makes the directory's entries durable.
+func SyncDir(path string) error {
 	dir, err := os.Open(path)
 	if err != nil {
 		return err
