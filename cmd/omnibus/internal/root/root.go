@@ -15,6 +15,7 @@ import (
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/explain"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/partitionof"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/produce"
+	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/serve"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/topic"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/version"
 )
@@ -37,6 +38,7 @@ try and for development.`,
 	cmd.AddCommand(
 		produce.NewCmdProduce(f, nil),
 		consume.NewCmdConsume(f, nil),
+		serve.NewCmdServe(f, nil),
 		topic.NewCmdTopic(f),
 		partitionof.NewCmdPartitionOf(f, nil),
 		explain.NewCmdExplain(f, nil),
