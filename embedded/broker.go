@@ -10,6 +10,8 @@ import (
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
 )
 
 // clusterID is the cluster's name in metadata, the same for every embedded broker.
@@ -89,7 +91,7 @@ func start(cfg Config, dir *directory) (*Broker, error) {
 	if b.cluster, err = kfake.NewCluster(b.options()...); err != nil {
 		return nil, errors.Join(fmt.Errorf("embedded: start: %w", err), server.Close())
 	}
-	(&topicGuard{cluster: b.cluster, logger: cfg.Logger}).install()
+	(&topicGuard{cluster: b.cluster, partitionsDefault: cfg.PartitionsDefault, logger: cfg.Logger}).install()
 	separator.cluster = b.cluster
 	separator.install()
 	if dir != nil {
@@ -107,6 +109,7 @@ func (b *Broker) options() []kfake.Opt {
 		kfake.NumBrokers(1),
 		kfake.ClusterID(clusterID),
 		kfake.DefaultNumPartitions(b.config.PartitionsDefault),
+		kfake.MaxVersions(servedVersions()),
 		kfake.WithLogger(b.log),
 		kfake.ListenFn(func(string, string) (net.Listener, error) { return b.server, nil }),
 		kfake.BrokerConfigs(map[string]string{
@@ -125,6 +128,14 @@ func (b *Broker) options() []kfake.Opt {
 		}
 	}
 	return options
+}
+
+// servedVersions are those of the newest Kafka that kfake knows, without DescribeTopicPartitions: Kafka's own AdminClient
+// cannot read kfake's answer to it (NullPointerException), and without it asks for metadata instead.
+func servedVersions() *kversion.Versions {
+	versions := kversion.Stable()
+	versions.SetMaxKeyVersion(int16(kmsg.DescribeTopicPartitions), -1)
+	return versions
 }
 
 // Addr is the host:port that clients connect to.

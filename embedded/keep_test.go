@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/omnibus-kafka/omnibus/embedded/internal/logdir"
 )
@@ -183,8 +184,34 @@ func TestTopicsThatKafkaRefusesAreRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if both["good"].Err != kerr.InvalidRequest || both["not good"].Err != kerr.InvalidTopicException || broker.cluster.TopicInfo("good") != nil {
+	if both["good"].Err != nil || both["not good"].Err != kerr.InvalidTopicException || broker.cluster.TopicInfo("good") == nil {
 		t.Errorf("one good, one bad: %v, %v", both["good"].Err, both["not good"].Err)
+	}
+	for _, test := range []struct {
+		name  string
+		topic kmsg.CreateTopicsRequestTopic
+		want  *kerr.Error
+	}{
+		{"again", kmsg.CreateTopicsRequestTopic{Topic: "fine", NumPartitions: 1, ReplicationFactor: 1}, kerr.TopicAlreadyExists},
+		{"two replicas", kmsg.CreateTopicsRequestTopic{Topic: "new", NumPartitions: 1, ReplicationFactor: 2}, kerr.InvalidReplicationFactor},
+		{"differs by a dot", kmsg.CreateTopicsRequestTopic{Topic: "a.b", NumPartitions: 1, ReplicationFactor: 1}, nil},
+		{"from an underscore", kmsg.CreateTopicsRequestTopic{Topic: "a_b", NumPartitions: 1, ReplicationFactor: 1}, kerr.InvalidTopicException},
+		{"assigned", kmsg.CreateTopicsRequestTopic{Topic: "assigned", NumPartitions: -1, ReplicationFactor: -1, ReplicaAssignment: []kmsg.CreateTopicsRequestTopicReplicaAssignment{
+			{Partition: 0, Replicas: []int32{0}}, {Partition: 1, Replicas: []int32{0}},
+		}}, nil},
+		{"assigned to a broker that is not there", kmsg.CreateTopicsRequestTopic{Topic: "new", NumPartitions: -1, ReplicationFactor: -1, ReplicaAssignment: []kmsg.CreateTopicsRequestTopicReplicaAssignment{
+			{Partition: 0, Replicas: []int32{7}},
+		}}, kerr.InvalidReplicaAssignment},
+	} {
+		request := kmsg.NewPtrCreateTopicsRequest()
+		request.Topics = append(request.Topics, test.topic)
+		answer, err := request.RequestWith(testContext(t), newClient(t, broker.Addr()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := kerr.ErrorForCode(answer.Topics[0].ErrorCode); (test.want == nil) != (got == nil) || test.want != nil && got != test.want {
+			t.Errorf("%s: %v, want %v", test.name, got, test.want)
+		}
 	}
 	for count, want := range map[int]error{partitionsMax + 1: kerr.InvalidPartitions, 3: nil} {
 		grown, err := admin.UpdatePartitions(testContext(t), count, "fine")

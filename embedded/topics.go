@@ -1,8 +1,10 @@
 package embedded
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -15,8 +17,9 @@ import (
 // was unknown. And it refuses names and numbers that Kafka refuses and kfake would fall over later: a name that is too long
 // for a directory stops the broker at its first record, as a failed disk does.
 type topicGuard struct {
-	cluster *kfake.Cluster
-	logger  *slog.Logger
+	cluster           *kfake.Cluster
+	partitionsDefault int
+	logger            *slog.Logger
 }
 
 // install puts the guard before the requests that make topics.
@@ -43,29 +46,61 @@ func (g *topicGuard) beforeMetadata(request kmsg.Request) kmsg.Response {
 	return nil
 }
 
-// beforeCreateTopics answers a request in which something is wrong. Nothing of it is done then.
+// beforeCreateTopics answers in place of kfake, whose answer Kafka's own AdminClient cannot read: it has no configuration
+// where none was asked for, and the configuration that it has is from no source.
 func (g *topicGuard) beforeCreateTopics(request kmsg.Request) kmsg.Response {
 	create, ok := request.(*kmsg.CreateTopicsRequest)
 	if !ok {
 		return nil
 	}
 	response := create.ResponseKind().(*kmsg.CreateTopicsResponse)
-	wrong := false
 	for i := range create.Topics {
 		answer := kmsg.NewCreateTopicsResponseTopic()
-		answer.Topic = create.Topics[i].Topic
-		refusal, text := refusalOf(&create.Topics[i])
-		wrong = wrong || refusal != nil
-		if refusal == nil {
-			refusal, text = kerr.InvalidRequest, "not created, because the request asks for another topic that is refused"
+		answer.Topic, answer.Configs = create.Topics[i].Topic, []kmsg.CreateTopicsResponseTopicConfig{}
+		if refusal, text := g.create(&create.Topics[i], create.ValidateOnly, &answer); refusal != nil {
+			answer.ErrorCode, answer.ErrorMessage = refusal.Code, &text
 		}
-		answer.ErrorCode, answer.ErrorMessage = refusal.Code, &text
 		response.Topics = append(response.Topics, answer)
 	}
-	if !wrong {
-		return nil
-	}
 	return response
+}
+
+// create creates a topic, or only looks whether it could, and fills in what the answer says of it.
+func (g *topicGuard) create(topic *kmsg.CreateTopicsRequestTopic, validateOnly bool, answer *kmsg.CreateTopicsResponseTopic) (refusal *kerr.Error, text string) {
+	if refusal, text = refusalOf(topic); refusal != nil {
+		return refusal, text
+	}
+	if g.cluster.TopicInfo(topic.Topic) != nil {
+		return kerr.TopicAlreadyExists, fmt.Sprintf("topic %q is there already", topic.Topic)
+	}
+	partitions := max(topic.NumPartitions, int32(len(topic.ReplicaAssignment)))
+	if partitions < 1 {
+		partitions = int32(g.partitionsDefault)
+	}
+	answer.NumPartitions, answer.ReplicationFactor = partitions, 1
+	configs := make(map[string]string)
+	for _, config := range topic.Configs {
+		if config.Value != nil {
+			configs[config.Name] = *config.Value
+		}
+		told := kmsg.NewCreateTopicsResponseTopicConfig()
+		told.Name, told.Value, told.Source = config.Name, config.Value, int8(kmsg.ConfigSourceDynamicTopicConfig)
+		answer.Configs = append(answer.Configs, told)
+	}
+	if validateOnly {
+		return nil, ""
+	}
+	if err := g.cluster.CreateTopic(topic.Topic, partitions, configs); err != nil {
+		refusal, ok := errors.AsType[*kerr.Error](err)
+		if !ok {
+			refusal = kerr.UnknownServerError
+		}
+		return refusal, err.Error()
+	}
+	if info := g.cluster.TopicInfo(topic.Topic); info != nil {
+		answer.TopicID = info.TopicID
+	}
+	return nil, ""
 }
 
 // refusalOf says what is wrong with a topic that somebody wants to create, nil if nothing is.
@@ -73,8 +108,16 @@ func refusalOf(topic *kmsg.CreateTopicsRequestTopic) (refusal *kerr.Error, text 
 	if !validTopic(topic.Topic) {
 		return kerr.InvalidTopicException, fmt.Sprintf("%q is no name for a topic, want 1 to %d of a-z A-Z 0-9 . _ -", topic.Topic, topicNameMax)
 	}
-	if n := max(int(topic.NumPartitions), len(topic.ReplicaAssignment)); n > partitionsMax {
-		return kerr.InvalidPartitions, fmt.Sprintf("%d partitions, want at most %d", n, partitionsMax)
+	if n := max(int(topic.NumPartitions), len(topic.ReplicaAssignment)); n == 0 || n > partitionsMax {
+		return kerr.InvalidPartitions, fmt.Sprintf("%d partitions, want 1 to %d", n, partitionsMax)
+	}
+	if topic.ReplicationFactor > 1 || topic.ReplicationFactor == 0 {
+		return kerr.InvalidReplicationFactor, fmt.Sprintf("replication factor %d, and there is 1 broker", topic.ReplicationFactor)
+	}
+	for i, assignment := range topic.ReplicaAssignment {
+		if assignment.Partition != int32(i) || !slices.Equal(assignment.Replicas, []int32{0}) {
+			return kerr.InvalidReplicaAssignment, "want partitions in order from 0, each on broker 0, the only one"
+		}
 	}
 	return nil, ""
 }

@@ -74,6 +74,20 @@ func ConsoleConsumer(t testing.TB, bootstrap, topic string, args ...string) stri
 	return path
 }
 
+// ConsoleProducer writes the lines of input to a topic with Kafka's own producer, a
+// record each, and returns when all are acknowledged. For keys and more give
+//
+//	"--reader-property", "parse.key=true"
+//
+// and so on for key.separator (a tab), parse.headers, null.marker.
+func ConsoleProducer(t testing.TB, bootstrap, topic string, input io.Reader, args ...string) {
+	t.Helper()
+	all := []string{"org.apache.kafka.tools.ConsoleProducer", "--bootstrap-server", bootstrap, "--topic", topic}
+	if err := runJava(t, input, io.Discard, append(all, args...)); err != nil {
+		t.Fatalf("kafkatest: ConsoleProducer: %v", err)
+	}
+}
+
 func hasFlag(args []string, flag string) bool {
 	for _, arg := range args {
 		if arg == flag || strings.HasPrefix(arg, flag+"=") {
