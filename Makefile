@@ -46,9 +46,12 @@ lint:
 	go test ./internal/lint
 
 fuzz:
-	@for package in $$(go list ./...); do \
-	  for name in $$(go test -list '^Fuzz' "$$package" | grep '^Fuzz' || true); do \
-	    echo "== $$package $$name"; \
-	    go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$package"; \
+	@for dir in $(modules); do \
+	  cd "$$dir"; \
+	  for package in $$(go list ./...); do \
+	    for name in $$(go test -list '^Fuzz' "$$package" | grep '^Fuzz' || true); do \
+	      echo "== $$package $$name"; \
+	      go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$package"; \
+	    done; \
 	  done; \
 	done

@@ -3,44 +3,84 @@ package embedded
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// childDirVariable makes this test binary a broker over the named directory, to be killed.
-const childDirVariable = "EMBEDDED_TEST_CHILD_DIR"
+const (
+	// childDirVariable makes this test binary a broker over the named directory, to be killed.
+	childDirVariable = "EMBEDDED_TEST_CHILD_DIR"
+	// childPrefixVariable has that broker's process write to it as well: values that begin with this.
+	childPrefixVariable = "EMBEDDED_TEST_CHILD_PREFIX"
+	// killsVariable sets how often to kill, for a longer look than make test has time for.
+	killsVariable = "OMNIBUS_TEST_KILLS"
+)
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(childDirVariable); dir != "" {
-		os.Exit(runChild(dir))
+		os.Exit(runChild(dir, os.Getenv(childPrefixVariable)))
 	}
 	os.Exit(m.Run())
 }
 
 // runChild opens the directory, says where it listens or what went wrong, and serves until it is killed.
-func runChild(dir string) int {
+func runChild(dir, prefix string) int {
 	broker, err := Open(Config{Dir: dir})
 	if err != nil {
 		fmt.Println("error:", err)
 		return 1
 	}
 	fmt.Println(broker.Addr())
+	if prefix != "" {
+		if err := writeOn(broker.Addr(), prefix); err != nil {
+			fmt.Println("error:", err)
+			return 1
+		}
+	}
 	io.Copy(io.Discard, os.Stdin)
 	return 0
+}
+
+// writeOn writes for as long as it lives, and says of each record when it is acknowledged.
+func writeOn(addr, prefix string) error {
+	client, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.AllowAutoTopicCreation(), kgo.MaxBufferedRecords(1000))
+	if err != nil {
+		return err
+	}
+	for i := 0; ; i++ {
+		client.Produce(context.Background(), &kgo.Record{Topic: "orders", Value: fmt.Append(nil, prefix, i)}, func(r *kgo.Record, err error) {
+			if err == nil {
+				fmt.Println(string(r.Value))
+			}
+		})
+	}
 }
 
 // startChild runs a broker in a process of its own and returns its address.
 func startChild(t *testing.T, dir string) (addr string, process *exec.Cmd) {
 	t.Helper()
+	addr, _, child := startTalkingChild(t, dir, "")
+	return addr, child
+}
+
+// startTalkingChild runs one that writes as well, and returns what it says.
+func startTalkingChild(t *testing.T, dir, prefix string) (addr string, said *bufio.Reader, process *exec.Cmd) {
+	t.Helper()
 	child := exec.Command(os.Args[0])
-	child.Env = append(os.Environ(), childDirVariable+"="+dir)
+	child.Env = append(os.Environ(), childDirVariable+"="+dir, childPrefixVariable+"="+prefix)
 	stdin, err := child.StdinPipe() // open for as long as this process lives, so that no child outlives it
 	if err != nil {
 		t.Fatal(err)
@@ -57,11 +97,66 @@ func startChild(t *testing.T, dir string) (addr string, process *exec.Cmd) {
 		child.Process.Kill()
 		child.Wait()
 	})
-	line, err := bufio.NewReader(stdout).ReadString('\n')
+	said = bufio.NewReader(stdout)
+	line, err := said.ReadString('\n')
 	if err != nil || strings.HasPrefix(line, "error:") {
 		t.Fatalf("child: %q, %v", line, err)
 	}
-	return strings.TrimSpace(line), child
+	return strings.TrimSpace(line), said, child
+}
+
+// kills is how often to kill.
+func kills(t *testing.T) int {
+	t.Helper()
+	if text := os.Getenv(killsVariable); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if testing.Short() {
+		return 5
+	}
+	return 20
+}
+
+// Broker and producer are one process here, as in `omnibus produce --embedded`, and end at any moment of their work. What
+// the process said to be acknowledged before must be there, once.
+func TestWhatWasAcknowledgedSurvivesKill9AtAnyMoment(t *testing.T) {
+	dir := t.TempDir()
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	acked := make(map[string]bool)
+	for round := range kills(t) {
+		_, said, child := startTalkingChild(t, dir, fmt.Sprint(round, "-"))
+		timer := time.AfterFunc(time.Duration(random.IntN(150))*time.Millisecond, func() { child.Process.Kill() })
+		for {
+			line, err := said.ReadString('\n')
+			if err != nil {
+				break // a line without its end was not said
+			}
+			acked[strings.TrimSuffix(line, "\n")] = true
+		}
+		timer.Stop()
+		child.Wait()
+	}
+	broker := openBroker(t, Config{Dir: dir})
+	total := 0
+	for _, partition := range broker.cluster.PartitionInfos("orders") {
+		total += int(partition.HighWatermark)
+	}
+	seen := consume(t, broker.Addr(), "orders", total)
+	for value := range acked {
+		if seen[value] != 1 {
+			t.Errorf("%s was acknowledged and is there %d times", value, seen[value])
+		}
+	}
+	t.Logf("%d acknowledged, %d there", len(acked), total)
+	if len(acked) == 0 {
+		t.Error("nothing was acknowledged: the kills come too early")
+	}
 }
 
 func TestAcknowledgedRecordsSurviveKill9(t *testing.T) {

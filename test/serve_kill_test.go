@@ -41,9 +41,11 @@ func kills(t *testing.T, usually int) int {
 func TestWhatTheSummaryCallsAckedIsThereAfterKill9(t *testing.T) {
 	const lines, readEvery = 100, 10
 	program, dir := buildCommand(t), t.TempDir()
-	rounds := kills(t, 20)
+	rounds, unclean := kills(t, 100), 0
 	for round := range rounds {
-		killBehindSummary(t, program, dir, round, lines)
+		if said := killBehindSummary(t, program, dir, round, lines); strings.Contains(said, "did not stop cleanly") {
+			unclean++
+		}
 		if (round+1)%readEvery != 0 && round+1 != rounds {
 			continue
 		}
@@ -56,10 +58,13 @@ func TestWhatTheSummaryCallsAckedIsThereAfterKill9(t *testing.T) {
 			t.Fatalf("after %d kills: %d lines, %d different ones, want %d", round+1, len(got), different, (round+1)*lines)
 		}
 	}
+	if unclean < rounds/2 {
+		t.Errorf("only %d of %d kills came before the command's own end", unclean, rounds)
+	}
 }
 
-// killBehindSummary writes the round's lines and kills the command when it says that they are acked.
-func killBehindSummary(t *testing.T, program, dir string, round, lines int) {
+// killBehindSummary writes the round's lines, kills the command when it says that they are acked, and returns what it said.
+func killBehindSummary(t *testing.T, program, dir string, round, lines int) string {
 	t.Helper()
 	var input strings.Builder
 	for i := range lines {
@@ -81,10 +86,11 @@ func killBehindSummary(t *testing.T, program, dir string, round, lines int) {
 	for scanner := bufio.NewScanner(stderr); scanner.Scan(); {
 		said.WriteString(scanner.Text() + "\n")
 		if strings.Contains(scanner.Text(), want) {
-			return
+			return said.String()
 		}
 	}
 	t.Fatalf("round %d: no %q in\n%s", round, want, said.String())
+	return ""
 }
 
 // TestServeKilledAtAnyMomentLosesAndDoublesNothing kills `omnibus serve` again and again while a producer writes, each time

@@ -297,14 +297,18 @@ func TestHostileBytesNeitherKillNorGrowServe(t *testing.T) {
 	pingServe(t, s)
 	before := rssBytes(t, s.cmd.Process.Pid)
 
-	// Connections that begin a request of 100 MiB, and stop, stay open meanwhile.
+	// Connections that begin a request of 100 MiB, and stop in its head or behind it, stay open meanwhile.
 	for i := range heldOpen {
 		conn, err := net.Dial("tcp", s.addr)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer conn.Close()
-		if _, err := conn.Write(hostileFrame(100<<20, 0, 9)[:2+i%13]); err != nil {
+		begun := hostileFrame(100<<20, 0, 9, make([]byte, 1000)...)
+		if i%2 == 0 {
+			begun = begun[:1+i%14]
+		}
+		if _, err := conn.Write(begun); err != nil {
 			t.Fatal(err)
 		}
 	}
