@@ -12,6 +12,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/kversion"
+
+	"github.com/omnibus-kafka/omnibus/embedded/internal/logdir"
 )
 
 // clusterID is the cluster's name in metadata, the same for every embedded broker.
@@ -95,11 +97,12 @@ func start(cfg Config, dir *directory) (*Broker, error) {
 	separator.cluster = b.cluster
 	separator.install()
 	if dir != nil {
-		if err := dir.announce(b.Addr()); err != nil {
+		if err := errors.Join(logdir.SyncDir(dir.path), dir.announce(b.Addr())); err != nil {
 			b.cluster.Close()
 			return nil, err
 		}
 	}
+	b.server.open()
 	b.janitor.Go(b.applyRetention)
 	return b, nil
 }

@@ -225,6 +225,54 @@ func TestAnUncleanStartWarns(t *testing.T) {
 	}
 }
 
+// The end of one segment is torn, a batch in the middle of another is damaged: what a power cut and a failing disk leave.
+func TestATornAndDamagedLogOpensWithEverythingElse(t *testing.T) {
+	dir := t.TempDir()
+	broker, err := Open(Config{Dir: dir, PartitionsDefault: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for partition := range int32(2) {
+		for i := range 5 { // a batch each
+			write(t, broker, "orders", &kgo.Record{Partition: partition, Value: fmt.Append(nil, partition, "-", i)})
+		}
+	}
+	if err := broker.Close(); err != nil {
+		t.Fatal(err)
+	}
+	os.Remove(filepath.Join(dir, markerName))
+	segment := func(partition string) string { return filepath.Join(dir, logName, "partitions", partition, "0.dat") }
+	torn, err := os.ReadFile(segment("orders-0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	damaged, err := os.ReadFile(segment("orders-1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	damaged[len(damaged)/2] ^= 1
+	if err := errors.Join(os.WriteFile(segment("orders-0"), append(torn, torn[:70]...), 0o600), os.WriteFile(segment("orders-1"), damaged, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	var log lockedBuffer
+	again := openBroker(t, Config{Dir: dir, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	write(t, again, "orders", &kgo.Record{Value: []byte("0-new")}, &kgo.Record{Partition: 1, Value: []byte("1-new")})
+	seen := consume(t, again.Addr(), "orders", 5+4+2)
+	for _, want := range []string{"0-0", "0-1", "0-2", "0-3", "0-4", "0-new", "1-0", "1-1", "1-3", "1-4", "1-new"} {
+		if seen[want] != 1 {
+			t.Errorf("%s is there %d times", want, seen[want])
+		}
+	}
+	if aside, err := os.ReadDir(filepath.Join(dir, lostName)); err != nil || len(aside) != 2 {
+		t.Errorf("put aside: %v, %v", aside, err)
+	}
+	for _, want := range []string{"cut off", "damaged batch"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log does not say %q:\n%s", want, log.String())
+		}
+	}
+}
+
 func TestASecondProcessLearnsWhoHoldsTheDirectory(t *testing.T) {
 	dir := t.TempDir()
 	addr, child := startChild(t, dir)

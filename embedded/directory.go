@@ -65,7 +65,7 @@ type directory struct {
 
 // openDirectory creates and locks the directory, or returns an *InUseError.
 func openDirectory(path string) (*directory, error) {
-	if err := os.MkdirAll(path, 0o700); err != nil {
+	if err := makeDurable(path); err != nil {
 		return nil, fmt.Errorf("embedded: create directory: %w", err)
 	}
 	d := &directory{path: path, lock: flock.New(filepath.Join(path, lockName))}
@@ -80,6 +80,26 @@ func openDirectory(path string) (*directory, error) {
 		return nil, errors.Join(err, d.release())
 	}
 	return d, nil
+}
+
+// makeDurable creates the directory and those above it that are not there, so that a power cut does not take them away
+// again with all that was acknowledged since.
+func makeDurable(path string) error {
+	info, err := os.Stat(path)
+	if err == nil && !info.IsDir() {
+		return &fs.PathError{Op: "mkdir", Path: path, Err: errors.New("it is a file")}
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	parent := filepath.Dir(filepath.Clean(path))
+	if err := makeDurable(parent); err != nil {
+		return err
+	}
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return logdir.SyncDir(parent)
 }
 
 // inUse reads who holds the directory. A holder that is just starting has not said, and its predecessor's words, if it

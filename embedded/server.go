@@ -27,6 +27,7 @@ type server struct {
 	known     knownVersions
 	memory    *memory
 	logger    *slog.Logger
+	ready     chan struct{} // closed when clients may come
 	closed    chan struct{}
 	durable   *entrySyncer // nil without a directory, or if nothing is synced
 
@@ -52,6 +53,7 @@ func newServer(cfg Config, durable *entrySyncer) (*server, error) {
 		memory:    newMemory(),
 		durable:   durable,
 		logger:    cfg.Logger,
+		ready:     make(chan struct{}),
 		closed:    make(chan struct{}),
 	}
 	if cfg.Advertise != "" {
@@ -70,8 +72,16 @@ func (a address) String() string { return string(a) }
 // Addr is the address that kfake tells clients to connect to.
 func (s *server) Addr() net.Addr { return s.advertise }
 
+// open lets clients in. kfake listens before anybody can put hooks before its work.
+func (s *server) open() { close(s.ready) }
+
 // Accept waits for the next client. It returns an error only after Close.
 func (s *server) Accept() (net.Conn, error) {
+	select {
+	case <-s.ready:
+	case <-s.closed:
+		return nil, net.ErrClosed
+	}
 	for {
 		conn, err := s.Listener.Accept()
 		if err == nil {

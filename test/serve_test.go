@@ -106,6 +106,9 @@ func runCommand(t *testing.T, program, stdin string, args ...string) (code int, 
 
 // TestKafkasOwnToolsWorkAgainstServe has Kafka's console tools, and its administration, use `omnibus serve`.
 func TestKafkasOwnToolsWorkAgainstServe(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts Java six times")
+	}
 	kafkatest.RequireKafka(t)
 	s := startServe(t, buildCommand(t), "--listen", "127.0.0.1:0", "--data", t.TempDir(), "--partitions", "3")
 	kafkatest.Java(t, "org.apache.kafka.tools.TopicCommand", "--bootstrap-server", s.addr, "--create", "--topic", "orders", "--partitions", "2")
@@ -119,7 +122,7 @@ func TestKafkasOwnToolsWorkAgainstServe(t *testing.T) {
 	}
 	kafkatest.ConsoleProducer(t, s.addr, "orders", strings.NewReader(input.String()), "--reader-property", "parse.key=true")
 	read := func(args ...string) []string {
-		args = append(args, "--timeout-ms", "5000", "--formatter-property", "print.key=true")
+		args = append(args, "--timeout-ms", "3000", "--formatter-property", "print.key=true")
 		data, err := os.ReadFile(kafkatest.ConsoleConsumer(t, s.addr, "orders", args...))
 		if err != nil {
 			t.Fatal(err)

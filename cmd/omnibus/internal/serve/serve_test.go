@@ -181,6 +181,33 @@ func TestAClosedStandardOutputIsToldAndTheDirectoryGivenUp(t *testing.T) {
 	broker.Close()
 }
 
+// A file where a partition's directory should be stands for a full disk.
+func TestAFailedDiskEndsIt(t *testing.T) {
+	dir := t.TempDir()
+	s := begin(t, "--listen", "127.0.0.1:0", "--data", dir, "--partitions", "1")
+	partitions := filepath.Join(dir, "log", "partitions")
+	if err := os.MkdirAll(partitions, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(partitions, "orders-0"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(s.addr), kgo.AllowAutoTopicCreation())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	client.Produce(t.Context(), &kgo.Record{Topic: "orders"}, nil)
+	select {
+	case err := <-s.ended:
+		if code := cli.CodeOf(err); code != cli.ExitFatal || !strings.Contains(err.Error(), "disk") {
+			t.Errorf("code %d, %v; want code %d and what became of the disk", code, err, cli.ExitFatal)
+		}
+	case <-time.After(testTimeout):
+		t.Error("it still serves")
+	}
+}
+
 func TestRetentionIsReadAndWritten(t *testing.T) {
 	for _, test := range []struct {
 		text, want string
