@@ -39,8 +39,9 @@ func (s *producerSeparator) describe(topic string, number int32) kmsg.DescribePr
 		return answer
 	}
 	if s.dir == "" {
+		// Of all refusals this is the one that clients know what to do about: they cannot ask.
 		text := "a broker in memory keeps no list of producers"
-		answer.ErrorCode, answer.ErrorMessage = kerr.UnsupportedVersion.Code, &text
+		answer.ErrorCode, answer.ErrorMessage = kerr.TopicAuthorizationFailed.Code, &text
 		return answer
 	}
 	partition := logdir.Partition{Topic: topic, Number: number, Dir: logdir.PartitionDir(s.dir, topic, number)}

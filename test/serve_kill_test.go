@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/omnibus-kafka/omnibus"
+	"github.com/omnibus-kafka/omnibus/embedded"
 	"github.com/omnibus-kafka/omnibus/kafkatest"
 )
 
@@ -41,7 +42,7 @@ func kills(t *testing.T, usually int) int {
 func TestWhatTheSummaryCallsAckedIsThereAfterKill9(t *testing.T) {
 	const lines, readEvery = 100, 10
 	program, dir := buildCommand(t), t.TempDir()
-	rounds, unclean := kills(t, 100), 0
+	rounds, unclean := kills(t, 40), 0
 	for round := range rounds {
 		if said := killBehindSummary(t, program, dir, round, lines); strings.Contains(said, "did not stop cleanly") {
 			unclean++
@@ -104,7 +105,7 @@ func TestServeKilledAtAnyMomentLosesAndDoublesNothing(t *testing.T) {
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 1))
 	l := startLoad(t, omnibus.Config{Brokers: []string{s.addr}, ReconnectBackoffMax: 100 * time.Millisecond}, "orders", movesWriters("orders", 2000, 1000)...)
-	rounds := kills(t, 20)
+	rounds := kills(t, 12)
 	for range rounds {
 		pause(time.Duration(random.IntN(400)) * time.Millisecond)
 		s.kill()
@@ -120,5 +121,32 @@ func TestServeKilledAtAnyMomentLosesAndDoublesNothing(t *testing.T) {
 	}
 	if code := s.terminate(t); code != 0 {
 		t.Errorf("exit code %d after SIGTERM\n%s", code, s.stderr)
+	}
+}
+
+// TestConnectionsThatBreakCostNothingOnTheEmbeddedBroker cuts the connections under load. What the broker knows of a
+// producer then decides what is sent again.
+func TestConnectionsThatBreakCostNothingOnTheEmbeddedBroker(t *testing.T) {
+	for name, dir := range map[string]string{"in memory": "", "on disk": t.TempDir()} {
+		t.Run(name, func(t *testing.T) {
+			listen := closedPort(t)
+			proxy := kafkatest.NewProxy(t, listen)
+			broker, err := embedded.Open(embedded.Config{Dir: dir, Listen: listen, Advertise: proxy.Addr(), PartitionsDefault: loadPartitions})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer broker.Close()
+			l := startLoad(t, omnibus.Config{Brokers: []string{proxy.Addr()}, ReconnectBackoffMax: 50 * time.Millisecond}, "orders", movesWriters("orders", 2000, 2000)...)
+			asked := func() bool { return l.producer.Stats().Inquiries > 0 }
+			for cuts := 0; cuts < 15 || cuts < 300 && !asked(); cuts++ { // not every cut hits a request
+				pause(60 * time.Millisecond)
+				proxy.CutAll()
+			}
+			mustFinish(t, l)
+			mustBeInnocent(t, check(kafkatest.ReadTopic(t, []string{proxy.Addr()}, "orders"), false, l.histories()...))
+			if !asked() {
+				t.Error("the broker was never asked what it has")
+			}
+		})
 	}
 }

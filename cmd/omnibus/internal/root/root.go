@@ -30,7 +30,8 @@ func NewCmdRoot(f *cli.Factory) *cobra.Command {
 It talks to any cluster (--brokers host:port), or to a broker of its own inside the process (--embedded), for a first
 try and for development.`,
 		Example: `  omnibus produce orders orders.ndjson --embedded
-  omnibus consume orders --embedded --from-beginning --exit-at-end`,
+  omnibus consume orders --embedded --from-beginning --exit-at-end
+  omnibus serve --listen 127.0.0.1:9092`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		DisableAutoGenTag: true,
