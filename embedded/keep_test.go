@@ -193,6 +193,8 @@ func TestTopicsThatKafkaRefusesAreRefused(t *testing.T) {
 		want  *kerr.Error
 	}{
 		{"again", kmsg.CreateTopicsRequestTopic{Topic: "fine", NumPartitions: 1, ReplicationFactor: 1}, kerr.TopicAlreadyExists},
+		{"as many as by default", kmsg.CreateTopicsRequestTopic{Topic: "default", NumPartitions: -1, ReplicationFactor: -1}, nil},
+		{"no partition", kmsg.CreateTopicsRequestTopic{Topic: "new", NumPartitions: 0, ReplicationFactor: 1}, kerr.InvalidPartitions},
 		{"two replicas", kmsg.CreateTopicsRequestTopic{Topic: "new", NumPartitions: 1, ReplicationFactor: 2}, kerr.InvalidReplicationFactor},
 		{"differs by a dot", kmsg.CreateTopicsRequestTopic{Topic: "a.b", NumPartitions: 1, ReplicationFactor: 1}, nil},
 		{"from an underscore", kmsg.CreateTopicsRequestTopic{Topic: "a_b", NumPartitions: 1, ReplicationFactor: 1}, kerr.InvalidTopicException},

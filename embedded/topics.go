@@ -108,8 +108,8 @@ func refusalOf(topic *kmsg.CreateTopicsRequestTopic) (refusal *kerr.Error, text 
 	if !validTopic(topic.Topic) {
 		return kerr.InvalidTopicException, fmt.Sprintf("%q is no name for a topic, want 1 to %d of a-z A-Z 0-9 . _ -", topic.Topic, topicNameMax)
 	}
-	if n := max(int(topic.NumPartitions), len(topic.ReplicaAssignment)); n == 0 || n > partitionsMax {
-		return kerr.InvalidPartitions, fmt.Sprintf("%d partitions, want 1 to %d", n, partitionsMax)
+	if n := max(int(topic.NumPartitions), len(topic.ReplicaAssignment)); topic.NumPartitions == 0 || n > partitionsMax {
+		return kerr.InvalidPartitions, fmt.Sprintf("%d partitions, want 1 to %d, or -1 for the default", n, partitionsMax)
 	}
 	if topic.ReplicationFactor > 1 || topic.ReplicationFactor == 0 {
 		return kerr.InvalidReplicationFactor, fmt.Sprintf("replication factor %d, and there is 1 broker", topic.ReplicationFactor)
