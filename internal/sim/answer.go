@@ -1,111 +1,161 @@
 package sim
 
 import (
+	"slices"
+	"time"
+
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/omnibus-kafka/omnibus/internal/sim/model"
 )
 
 // respond serves a request. nil means that no broker could answer it.
 func (c *Cluster) respond(n *node, r *Request, fate Fate) kmsg.Response {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if slices.Contains(c.options.Without, r.API) || !c.mu.model.Up(n.id) {
+		return nil
+	}
+	defer c.steppedLocked()
+	e := reply{Cluster: c, node: n.id, now: time.Now(), fate: fate}
 	switch raw := r.raw.(type) {
 	case *kmsg.ApiVersionsRequest:
-		return c.apiVersions(raw, fate)
+		return e.apiVersions(raw)
 	case *kmsg.MetadataRequest:
-		return c.metadataLocked(raw, fate)
+		return e.metadata(raw)
 	case *kmsg.InitProducerIDRequest:
-		return c.initProducerIDLocked(raw, fate)
+		return e.initProducerID(raw)
+	case *kmsg.EndTxnRequest:
+		return e.endTxn(raw)
 	case *kmsg.ProduceRequest:
-		return c.produceLocked(n, r, raw, fate)
+		return e.produce(r, raw)
+	case *kmsg.DescribeProducersRequest:
+		return e.describeProducers(raw)
+	case *kmsg.ListOffsetsRequest:
+		return e.listOffsets(raw)
+	case *kmsg.FetchRequest:
+		return e.fetch(raw)
 	}
 	return nil
 }
 
-func (c *Cluster) apiVersions(raw *kmsg.ApiVersionsRequest, fate Fate) kmsg.Response {
+// reply is an answer in the making. Its methods run with Cluster.mu held.
+type reply struct {
+	*Cluster
+	node int32
+	now  time.Time
+	fate Fate
+}
+
+// throttleMillis is what the answer says of throttling.
+func (e *reply) throttleMillis() int32 {
+	return max(int32(e.fate.Throttle.Milliseconds()), e.mu.model.Throttled(e.node))
+}
+
+// refused is the code that the script has for a partition, or for a topic or the whole (-1), or 0.
+func (e *reply) refused(topic string, partition int32) int16 {
+	if e.fate.Refusal.concerns(topic, partition) {
+		return e.fate.Refusal.Code
+	}
+	return 0
+}
+
+func (e *reply) apiVersions(raw *kmsg.ApiVersionsRequest) kmsg.Response {
 	response := raw.ResponseKind().(*kmsg.ApiVersionsResponse)
-	if fate.Refusal != nil {
-		response.ErrorCode = fate.Refusal.Code
+	response.ErrorCode = e.refused("", -1)
+	for _, served := range []struct{ key, least, most int16 }{
+		{Produce, 3, e.options.ProduceVersionMax}, {Fetch, 4, 13}, {ListOffsets, 1, 7}, {Metadata, 0, 12}, {ApiVersions, 0, 4},
+		{InitProducerID, 0, 5}, {EndTxn, 0, 5}, {DescribeProducers, 0, 0},
+	} {
+		if !slices.Contains(e.options.Without, served.key) {
+			api := kmsg.NewApiVersionsResponseApiKey()
+			api.ApiKey, api.MinVersion, api.MaxVersion = served.key, served.least, served.most
+			response.ApiKeys = append(response.ApiKeys, api)
+		}
 	}
-	add := func(key, least, most int16) {
-		api := kmsg.NewApiVersionsResponseApiKey()
-		api.ApiKey, api.MinVersion, api.MaxVersion = key, least, most
-		response.ApiKeys = append(response.ApiKeys, api)
-	}
-	add(Produce, 3, c.options.ProduceVersionMax)
-	add(Metadata, 0, 12)
-	add(ApiVersions, 0, 4)
-	add(InitProducerID, 0, 5)
 	return response
 }
 
-func (c *Cluster) initProducerIDLocked(raw *kmsg.InitProducerIDRequest, fate Fate) kmsg.Response {
+func (e *reply) initProducerID(raw *kmsg.InitProducerIDRequest) kmsg.Response {
 	response := raw.ResponseKind().(*kmsg.InitProducerIDResponse)
-	response.ThrottleMillis = int32(fate.Throttle.Milliseconds())
-	if fate.Refusal != nil {
-		response.ErrorCode, response.ProducerID, response.ProducerEpoch = fate.Refusal.Code, -1, -1
+	response.ThrottleMillis = e.throttleMillis()
+	if response.ErrorCode = e.refused("", -1); response.ErrorCode != 0 {
+		response.ProducerID, response.ProducerEpoch = -1, -1
 		return response
 	}
-	c.mu.producerID++
-	response.ProducerID = c.mu.producerID
+	if raw.TransactionalID != nil {
+		response.ProducerID, response.ProducerEpoch = e.mu.model.InitTransactions(e.now, *raw.TransactionalID)
+		return response
+	}
+	response.ProducerID = e.mu.model.InitProducerID()
 	return response
 }
 
-func (c *Cluster) metadataLocked(raw *kmsg.MetadataRequest, fate Fate) kmsg.Response {
+func (e *reply) endTxn(raw *kmsg.EndTxnRequest) kmsg.Response {
+	response := raw.ResponseKind().(*kmsg.EndTxnResponse)
+	response.ThrottleMillis, response.ProducerID, response.ProducerEpoch = e.throttleMillis(), -1, -1
+	if response.ErrorCode = e.refused("", -1); response.ErrorCode != 0 {
+		return response
+	}
+	epoch, code := e.mu.model.EndTransaction(e.now, raw.TransactionalID, raw.ProducerID, raw.ProducerEpoch, raw.Commit)
+	if response.ErrorCode = code; code == 0 {
+		response.ProducerID, response.ProducerEpoch = raw.ProducerID, epoch
+	}
+	return response
+}
+
+func (e *reply) metadata(raw *kmsg.MetadataRequest) kmsg.Response {
 	response := raw.ResponseKind().(*kmsg.MetadataResponse)
-	response.ThrottleMillis = int32(fate.Throttle.Milliseconds())
+	response.ThrottleMillis = e.throttleMillis()
 	response.ClusterID = kmsg.StringPtr("sim")
-	for _, n := range c.nodes {
-		if n.up {
-			b := kmsg.NewMetadataResponseBroker()
-			b.NodeID, b.Host, b.Port = n.id, n.host, n.port
-			response.Brokers = append(response.Brokers, b)
-			response.ControllerID = n.id
+	for _, id := range e.mu.model.Brokers() {
+		n := e.nodes[id-1]
+		b := kmsg.NewMetadataResponseBroker()
+		b.NodeID, b.Host, b.Port = n.id, n.host, n.port
+		response.Brokers = append(response.Brokers, b)
+		response.ControllerID = n.id
+	}
+	asked := raw.Topics
+	if asked == nil { // all
+		for _, name := range e.mu.model.Topics() {
+			topic := kmsg.NewMetadataRequestTopic()
+			topic.Topic = &name
+			asked = append(asked, topic)
 		}
 	}
-	for _, asked := range raw.Topics {
-		if asked.Topic == nil {
-			continue
-		}
-		told := kmsg.NewMetadataResponseTopic()
-		told.Topic = asked.Topic
-		if fate.Refusal.concerns(*asked.Topic, -1) {
-			told.ErrorCode = fate.Refusal.Code
-		} else {
-			c.describeLocked(&told, raw.AllowAutoTopicCreation)
-		}
-		response.Topics = append(response.Topics, told)
+	for _, a := range asked {
+		response.Topics = append(response.Topics, e.topic(a, raw.AllowAutoTopicCreation))
 	}
 	return response
 }
 
-// describeLocked fills in what the cluster knows of a topic.
-func (c *Cluster) describeLocked(told *kmsg.MetadataResponseTopic, create bool) {
-	t := c.mu.topics[*told.Topic]
-	if t == nil && create && c.options.AutoCreate > 0 {
-		t = c.addTopicLocked(*told.Topic, c.options.AutoCreate, TopicOptions{})
-	}
-	if t == nil {
-		told.ErrorCode = kerr.UnknownTopicOrPartition.Code
-		return
-	}
-	told.TopicID = t.id
-	for i, p := range t.partitions {
-		part := kmsg.NewMetadataResponseTopicPartition()
-		part.Partition, part.Leader, part.LeaderEpoch = int32(i), p.leader, p.epoch
-		if n := c.node(p.leader); n == nil || !n.up {
-			part.Leader, part.ErrorCode = -1, kerr.LeaderNotAvailable.Code
+// topic is what the broker says of a topic.
+func (e *reply) topic(asked kmsg.MetadataRequestTopic, create bool) kmsg.MetadataResponseTopic {
+	told := kmsg.NewMetadataResponseTopic()
+	var state model.TopicState
+	if asked.Topic == nil {
+		state = e.mu.model.TopicWithID(e.now, e.node, asked.TopicID)
+	} else {
+		state = e.mu.model.TopicNamed(e.now, e.node, *asked.Topic)
+		if state.Code == kerr.UnknownTopicOrPartition.Code && create && e.options.AutoCreate > 0 {
+			e.mu.model.CreateTopic(e.now, *asked.Topic, e.options.AutoCreate, model.TopicOptions{})
+			state = e.mu.model.TopicNamed(e.now, e.node, *asked.Topic)
 		}
-		part.Replicas = []int32{p.leader}
-		part.ISR = part.Replicas
+	}
+	told.ErrorCode, told.TopicID = state.Code, state.ID
+	if told.Topic = asked.Topic; state.Name != "" {
+		told.Topic = &state.Name
+	}
+	if code := e.refused(state.Name, -1); code != 0 {
+		told.ErrorCode, told.TopicID = code, model.ID{}
+		return told
+	}
+	for i, p := range state.Partitions {
+		part := kmsg.NewMetadataResponseTopicPartition()
+		part.ErrorCode, part.Partition, part.Leader, part.LeaderEpoch = p.Code, int32(i), p.Leader, p.Epoch
+		part.Replicas, part.ISR = p.Replicas, p.ISR
 		told.Partitions = append(told.Partitions, part)
 	}
-}
-
-// node returns the broker with the id, or nil.
-func (c *Cluster) node(id int32) *node {
-	if id < 1 || int(id) > len(c.nodes) {
-		return nil
-	}
-	return c.nodes[id-1]
+	return told
 }

@@ -1,10 +1,13 @@
 package sim
 
 import (
+	"errors"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/omnibus-kafka/omnibus/internal/sim/model"
 )
 
 // sent lists the batches of a Produce request.
@@ -14,8 +17,8 @@ func (c *Cluster) sent(raw *kmsg.ProduceRequest) []Sent {
 	var all []Sent
 	for _, asked := range raw.Topics {
 		name := asked.Topic
-		if t := c.topicLocked(raw.Version, &asked); t != nil {
-			name = t.name
+		if raw.Version >= produceVersionMax {
+			name = c.mu.model.NameOf(asked.TopicID)
 		}
 		for _, part := range asked.Partitions {
 			s := Sent{Topic: name, Partition: part.Partition}
@@ -26,93 +29,109 @@ func (c *Cluster) sent(raw *kmsg.ProduceRequest) []Sent {
 	return all
 }
 
-// topicLocked finds the topic that a part of a Produce request is for: by its id from version 13 on, by name before.
-func (c *Cluster) topicLocked(version int16, asked *kmsg.ProduceRequestTopic) *topic {
-	if version < produceVersionMax {
-		return c.mu.topics[asked.Topic]
-	}
-	for _, t := range c.mu.topics {
-		if t.id == asked.TopicID {
-			return t
-		}
-	}
-	return nil
-}
-
-func (c *Cluster) produceLocked(n *node, r *Request, raw *kmsg.ProduceRequest, fate Fate) kmsg.Response {
+// produce has the model write what the script does not refuse, and waits for its answer.
+func (e *reply) produce(r *Request, raw *kmsg.ProduceRequest) kmsg.Response {
 	response := raw.ResponseKind().(*kmsg.ProduceResponse)
-	response.ThrottleMillis = int32(fate.Throttle.Milliseconds())
-	next := 0 // of r.Batches, which are in the request's order
-	for i := range raw.Topics {
-		asked := &raw.Topics[i]
-		told := kmsg.NewProduceResponseTopic()
-		told.Topic, told.TopicID = asked.Topic, asked.TopicID
-		t := c.topicLocked(raw.Version, asked)
-		for range asked.Partitions {
-			a := arrival{node: n, topic: t, sent: &r.Batches[next]}
-			next++
-			told.Partitions = append(told.Partitions, a.answer(raw.Version, fate.Refusal))
-		}
-		response.Topics = append(response.Topics, told)
+	request := &model.ProduceRequest{
+		Acks: raw.Acks, Timeout: time.Duration(raw.TimeoutMillis) * time.Millisecond, ByID: raw.Version >= produceVersionMax,
 	}
-	c.addEndpoints(response)
+	if raw.TransactionID != nil {
+		request.TransactionalID = *raw.TransactionID
+	}
+	var places []int // of request.Sent in r.Batches
+	next := 0        // of r.Batches, which are in the request's order
+	for i := range raw.Topics {
+		for range raw.Topics[i].Partitions {
+			s := &r.Batches[next]
+			if e.refused(s.Topic, s.Partition) == 0 || e.fate.Refusal.Append {
+				request.Sent = append(request.Sent, s.model(raw.Topics[i].TopicID))
+				places = append(places, next)
+			}
+			next++
+		}
+	}
+	written := e.write(request)
+	if written == nil {
+		return nil
+	}
+	parts := make([]*model.ProducedPart, len(r.Batches))
+	for i, place := range places {
+		parts[place] = &written.Parts[i]
+		if written.Parts[i].Appended {
+			r.Batches[place].Batch.place(request.Sent[i].Batch, written.Parts[i].AppendTime)
+		}
+	}
+	response.ThrottleMillis = e.throttleMillis()
+	e.fill(response, r, raw, parts)
 	return response
 }
 
-// arrival is a batch at a broker.
-type arrival struct {
-	node  *node
-	topic *topic // nil for one that does not exist
-	sent  *Sent
+// write gives a request to the model and waits for the answer; nil if there will be none.
+func (e *reply) write(request *model.ProduceRequest) *model.Produced {
+	answer := e.mu.model.Produce(e.now, e.node, request)
+	if !answer.Done() && !answer.Lost() {
+		e.steppedLocked()
+	}
+	for !answer.Done() && !answer.Lost() && !e.mu.closed {
+		e.changed.Wait()
+	}
+	if !answer.Done() {
+		return nil
+	}
+	return answer
 }
 
-// answer is what the broker says of the batch.
-func (a *arrival) answer(version int16, refusal *Refusal) kmsg.ProduceResponseTopicPartition {
-	told := kmsg.NewProduceResponseTopicPartition()
-	told.Partition, told.BaseOffset = a.sent.Partition, -1
-	refused := refusal.concerns(a.sent.Topic, a.sent.Partition)
-	if !refused || refusal.Append {
-		a.write(&told)
-		if told.ErrorCode == kerr.UnknownTopicOrPartition.Code && version >= produceVersionMax {
-			told.ErrorCode = kerr.UnknownTopicID.Code
-		}
+// model returns the batch as the model takes it.
+func (s *Sent) model(id model.ID) model.Sent {
+	out := model.Sent{Topic: s.Topic, TopicID: id, Partition: s.Partition}
+	out.Batch, out.Heads = s.Batch.model()
+	if damaged := (*damage)(nil); errors.As(s.Err, &damaged) {
+		out.Fault = &damaged.fault
 	}
-	if refused {
-		refusal.fill(&told)
+	return out
+}
+
+// fill lays out the answer. A part is nil for a batch that the script refused.
+func (e *reply) fill(response *kmsg.ProduceResponse, r *Request, raw *kmsg.ProduceRequest, parts []*model.ProducedPart) {
+	next := 0
+	for _, asked := range raw.Topics {
+		told := kmsg.NewProduceResponseTopic()
+		told.Topic, told.TopicID = asked.Topic, asked.TopicID
+		for range asked.Partitions {
+			s := &r.Batches[next]
+			part := partOf(s, parts[next])
+			if e.refused(s.Topic, s.Partition) != 0 {
+				e.fate.Refusal.fill(&part)
+			}
+			told.Partitions = append(told.Partitions, part)
+			next++
+		}
+		response.Topics = append(response.Topics, told)
+	}
+	e.addEndpoints(response)
+}
+
+// partOf is the model's answer for a batch as the protocol has it.
+func partOf(s *Sent, p *model.ProducedPart) kmsg.ProduceResponseTopicPartition {
+	told := kmsg.NewProduceResponseTopicPartition()
+	told.Partition, told.BaseOffset = s.Partition, -1
+	if p == nil {
+		return told
+	}
+	told.ErrorCode, told.BaseOffset, told.LogAppendTime, told.LogStartOffset = p.Code, p.BaseOffset, p.AppendTime, p.LogStart
+	told.CurrentLeader.LeaderID, told.CurrentLeader.LeaderEpoch = p.Leader, p.LeaderEpoch
+	if p.Message != "" {
+		told.ErrorMessage = &p.Message
+	}
+	if p.Code == kerr.CorruptMessage.Code && s.Err != nil {
+		told.ErrorMessage = kmsg.StringPtr(s.Err.Error()) // for whoever reads the test's log
+	}
+	for _, culprit := range p.Records {
+		record := kmsg.NewProduceResponseTopicPartitionErrorRecord()
+		record.RelativeOffset, record.ErrorMessage = culprit.Index, &culprit.Message
+		told.ErrorRecords = append(told.ErrorRecords, record)
 	}
 	return told
-}
-
-// write appends the batch to its log, or says why not.
-func (a *arrival) write(told *kmsg.ProduceResponseTopicPartition) {
-	if a.topic == nil || int(a.sent.Partition) >= len(a.topic.partitions) {
-		told.ErrorCode = kerr.UnknownTopicOrPartition.Code
-		return
-	}
-	p := a.topic.partitions[a.sent.Partition]
-	switch {
-	case p.leader != a.node.id:
-		told.ErrorCode = kerr.NotLeaderForPartition.Code
-		told.CurrentLeader.LeaderID, told.CurrentLeader.LeaderEpoch = p.leader, p.epoch
-		return
-	case a.sent.Err != nil:
-		told.ErrorCode, told.ErrorMessage = kerr.CorruptMessage.Code, kmsg.StringPtr(a.sent.Err.Error())
-		return
-	case a.sent.Batch.Bytes > a.topic.options.BatchBytesMax:
-		told.ErrorCode = kerr.MessageTooLarge.Code
-		return
-	}
-	if a.topic.options.LogAppendTime {
-		a.sent.Batch.stamp(time.Now())
-	}
-	written, code := p.append(a.sent.Batch)
-	told.ErrorCode = code
-	if written != nil {
-		told.BaseOffset, told.LogStartOffset = written.Offset, 0
-		if written.LogAppendTime {
-			told.LogAppendTime = written.Records[0].Timestamp.UnixMilli()
-		}
-	}
 }
 
 // fill makes an answer the refusal's.
@@ -136,14 +155,26 @@ func (c *Cluster) addEndpoints(response *kmsg.ProduceResponse) {
 	named := make(map[int32]bool)
 	for _, t := range response.Topics {
 		for _, p := range t.Partitions {
-			n := c.node(p.CurrentLeader.LeaderID)
-			if n == nil || named[n.id] {
+			id := p.CurrentLeader.LeaderID
+			if id < 1 || int(id) > len(c.nodes) || named[id] {
 				continue
 			}
-			named[n.id] = true
-			b := kmsg.NewProduceResponseBroker()
+			named[id] = true
+			n, b := c.nodes[id-1], kmsg.NewProduceResponseBroker()
 			b.NodeID, b.Host, b.Port = n.id, n.host, n.port
 			response.Brokers = append(response.Brokers, b)
 		}
 	}
+}
+
+// failed reports whether an answer has an error, which a producer that wants none hears by the end of its connection.
+func failed(response *kmsg.ProduceResponse) bool {
+	for _, t := range response.Topics {
+		for _, p := range t.Partitions {
+			if p.ErrorCode != 0 {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -39,7 +39,7 @@ func TestABatchIsReadWithAllThatIsInIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	second := b.Records[1]
-	if len(b.Records) != 2 || b.ProducerID != noProducer || !second.Timestamp.Equal(time.UnixMilli(1010)) || second.Key == nil || second.Value != nil ||
+	if len(b.Records) != 2 || b.ProducerID != -1 || !second.Timestamp.Equal(time.UnixMilli(1010)) || second.Key == nil || second.Value != nil ||
 		len(second.Headers) != 1 || second.Headers[0].Key != "h" || second.Headers[0].Value != nil {
 		t.Errorf("%+v", b)
 	}

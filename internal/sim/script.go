@@ -9,10 +9,14 @@ import (
 
 // The requests that a cluster serves, as Request.API names them.
 const (
-	Produce        int16 = 0
-	Metadata       int16 = 3
-	ApiVersions    int16 = 18
-	InitProducerID int16 = 22
+	Produce           int16 = 0
+	Fetch             int16 = 1
+	ListOffsets       int16 = 2
+	Metadata          int16 = 3
+	ApiVersions       int16 = 18
+	InitProducerID    int16 = 22
+	EndTxn            int16 = 26
+	DescribeProducers int16 = 61
 )
 
 // Request is a request as a script sees it, and as Requests lists it.
@@ -35,7 +39,7 @@ type Request struct {
 type Sent struct {
 	Topic     string
 	Partition int32
-	// Batch is nil if it cannot be read; Err then says why.
+	// Batch is without records if it cannot be read; Err then says why.
 	Batch *Batch
 	Err   error
 }
@@ -51,7 +55,8 @@ type Fate struct {
 	End Ending
 	// Throttle is what the answer says as throttle_time_ms.
 	Throttle time.Duration
-	// Refusal, if set, is answered for each partition (Produce), topic (Metadata) or as a whole.
+	// Refusal, if set, is answered for each partition (Produce, Fetch, ListOffsets, DescribeProducers), topic (Metadata) or
+	// as a whole.
 	Refusal *Refusal
 }
 
@@ -82,7 +87,7 @@ type Refusal struct {
 	LeaderEpoch int32
 	// Append appends the batch nevertheless, as with NOT_ENOUGH_REPLICAS_AFTER_APPEND.
 	Append bool
-	// Only, if set, limits the refusal to some partitions of a Produce request, or topics (partition -1) of others.
+	// Only, if set, limits the refusal to some partitions, or topics (partition -1).
 	Only func(topic string, partition int32) bool
 }
 

@@ -17,28 +17,25 @@ import (
 // requestBytesMax is socket.request.max.bytes.
 const requestBytesMax = 100 << 20
 
-// up makes a broker reachable.
-func (c *Cluster) up(n *node) error {
-	if c.options.Loopback {
-		listener, err := net.Listen("tcp", n.address())
-		if err != nil {
-			return fmt.Errorf("sim: listening on the loopback: %w", err)
-		}
-		c.mu.Lock()
-		n.listener, n.port = listener, int32(listener.Addr().(*net.TCPAddr).Port)
-		c.mu.Unlock()
-		c.running.Go(func() { c.accept(n, listener) })
+// listen makes a broker reachable over the loopback.
+func (c *Cluster) listen(n *node) error {
+	if !c.options.Loopback {
+		return nil
+	}
+	listener, err := net.Listen("tcp", n.address())
+	if err != nil {
+		return fmt.Errorf("sim: listening on the loopback: %w", err)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n.up = true
+	n.listener, n.port = listener, int32(listener.Addr().(*net.TCPAddr).Port)
+	c.running.Go(func() { c.accept(n, listener) })
 	return nil
 }
 
-// down makes a broker unreachable.
-func (c *Cluster) down(n *node) {
+// hangUpAll ends a broker's connections and takes no more.
+func (c *Cluster) hangUpAll(n *node) {
 	c.mu.Lock()
-	n.up = false
 	conns := n.conns
 	n.conns = make(map[net.Conn]struct{})
 	listener := n.listener
@@ -82,7 +79,7 @@ func (c *Cluster) Dial(_ context.Context, network, address string) (net.Conn, er
 func (c *Cluster) serve(n *node, conn net.Conn) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !n.up || c.mu.closed {
+	if !c.mu.model.Up(n.id) || c.mu.closed {
 		return false
 	}
 	n.conns[conn] = struct{}{}
@@ -131,7 +128,7 @@ func (c *Cluster) exchange(n *node, conn io.ReadWriter, in *bufio.Reader) bool {
 		_, _ = io.Copy(io.Discard, in)
 		return false
 	case r.API == Produce && r.Acks == 0:
-		return true
+		return !failed(response.(*kmsg.ProduceResponse))
 	}
 	_, err = conn.Write(frame(response, correlationID))
 	return err == nil
