@@ -10,6 +10,7 @@ import (
 
 	"github.com/omnibus-kafka/omnibus"
 	"github.com/omnibus-kafka/omnibus/internal/sim"
+	"github.com/omnibus-kafka/omnibus/internal/sim/model"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
@@ -449,18 +450,26 @@ func TestBehindOldRecordsBatchesGoAlone(t *testing.T) {
 	})
 }
 
-func TestAnOutOfOrderAnswerAboutWhatWasNeverInDoubtCostsAnEpochAndNoRecord(t *testing.T) {
-	inBubble(t, 1, omnibus.Config{}, func(r *rig) {
-		r.send(record("a"))
-		r.cluster.SetScript(sim.First(1, sim.Produce, refuse(kerr.OutOfOrderSequenceNumber.Code)))
-		r.send(record("b"))
-		r.send(record("c"))
-		r.holds(0, "a", "b", "c")
-		if log := r.cluster.Log("t", 0); log[1].ProducerEpoch != log[0].ProducerEpoch+1 || log[1].Sequence != 0 {
-			t.Errorf("epoch %d, sequence %d after epoch %d", log[1].ProducerEpoch, log[1].Sequence, log[0].ProducerEpoch)
-		}
-		r.settles(3, 0, 0)
-	})
+func TestAnOutOfOrderAnswerAboutWhatWasNeverInDoubtCostsNoRecord(t *testing.T) {
+	for _, mayAsk := range []bool{true, false} {
+		inBubble(t, 1, omnibus.Config{}, func(r *rig) {
+			r.send(record("a"))
+			r.cluster.Model(func(_ time.Time, m *model.Cluster) { m.Deny("t", model.Read, !mayAsk) })
+			r.cluster.SetScript(sim.First(1, sim.Produce, refuse(kerr.OutOfOrderSequenceNumber.Code)))
+			r.send(record("b"))
+			r.send(record("c"))
+			r.holds(0, "a", "b", "c")
+			// Who asked was told that the log ends before the batch: its number is right. Who must not ask takes a new epoch.
+			epoch, sequence := int16(0), int32(1)
+			if !mayAsk {
+				epoch, sequence = 1, 0
+			}
+			if b := r.cluster.Log("t", 0)[1]; b.ProducerEpoch != epoch || b.Sequence != sequence {
+				t.Errorf("may ask: %v: epoch %d, sequence %d, want %d, %d", mayAsk, b.ProducerEpoch, b.Sequence, epoch, sequence)
+			}
+			r.settles(3, 0, 0)
+		})
+	}
 }
 
 func TestAClusterThatGivesNoProducerIDFailsRecordsWithItsReason(t *testing.T) {

@@ -12,7 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"github.com/omnibus-kafka/omnibus"
+	"github.com/omnibus-kafka/omnibus/internal/sim/check"
 )
 
 // way is how a writer hands its records over.
@@ -26,6 +29,8 @@ const (
 )
 
 const (
+	// historyPartitions is the most partitions that a topic under load has.
+	historyPartitions = 16
 	// loadKeys is how many keys the keyed writers use.
 	loadKeys = 97
 	// loadPayloadBytes is how much a record carries besides its stamp, at most.
@@ -36,7 +41,7 @@ const (
 
 // writer is one goroutine that writes, and its history.
 type writer struct {
-	*history
+	*check.History
 	way        way
 	partitions int32 // explicit ones go round these
 	rate       int   // records a second while paced
@@ -157,21 +162,33 @@ func (l *load) begin(config omnibus.Config) error {
 }
 
 // histories returns what the writers noted. The load must be finished.
-func (l *load) histories() []*history {
-	var all []*history
+func (l *load) histories() []*check.History {
+	var all []*check.History
 	for _, w := range l.writers {
-		w.end()
-		all = append(all, w.history)
+		all = append(all, w.History)
 	}
 	return all
 }
 
-// newWriter returns a writer with room for twice its target.
+// checked compares what writers were told with what Kafka has.
+func checked(log [][]*kgo.Record, rules check.Rules, histories []*check.History) *check.Report {
+	c := check.New(rules, histories...)
+	for _, records := range log {
+		for _, r := range records {
+			c.Read(&check.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: r.Key, Value: r.Value})
+		}
+	}
+	return c.Finish()
+}
+
+// newWriter returns a writer that ends at twice its target.
 func newWriter(topic string, run uint64, number uint32, way way, target int) *writer {
-	h := newHistory(topic, run, number, 2*target+100_000)
-	h.Callbacks = way == wayKeyed || way == wayExplicit
+	h := check.NewHistory(topic, run, number, historyPartitions)
+	if way == wayKeyed || way == wayExplicit {
+		h.InOrder()
+	}
 	return &writer{
-		history: h, way: way, partitions: loadPartitions, target: target,
+		History: h, way: way, partitions: loadPartitions, target: target,
 		random: rand.New(rand.NewPCG(run, uint64(number))),
 	}
 }
@@ -201,7 +218,7 @@ func (l *load) write(w *writer) {
 		case <-l.calm:
 		}
 	}
-	for w.count < w.target && l.ctx.Err() == nil && l.writeOne(w) {
+	for w.Count() < w.target && l.ctx.Err() == nil && l.writeOne(w) {
 	}
 }
 
@@ -217,21 +234,21 @@ func (l *load) calmed() bool {
 
 // writeOne writes the writer's next record, and reports whether to go on.
 func (l *load) writeOne(w *writer) bool {
-	asked := int32(-1)
+	asked := int32(check.NoPartition)
 	if w.way == wayExplicit {
-		asked = int32(w.count) % w.partitions
+		asked = int32(w.Count()) % w.partitions
 	}
 	return l.writeTo(w, asked)
 }
 
 func (l *load) writeTo(w *writer, asked int32) bool {
-	sequence, ok := w.add(asked)
-	if !ok {
+	if w.Count() >= 2*w.target+100_000 { // it may be so much faster than its pace, and no more
 		return false
 	}
-	var space [stampBytes + loadPayloadBytes]byte
-	record := omnibus.Record{Topic: l.topic, Tag: uint64(sequence), Value: space[:stampBytes+w.random.IntN(loadPayloadBytes)]}
-	for i := stampBytes; i < len(record.Value); i++ {
+	sequence := w.Add(asked)
+	var space [check.StampBytes + loadPayloadBytes]byte
+	record := omnibus.Record{Topic: l.topic, Tag: uint64(sequence), Value: space[:check.StampBytes+w.random.IntN(loadPayloadBytes)]}
+	for i := check.StampBytes; i < len(record.Value); i++ {
 		record.Value[i] = byte(int(sequence) + i)
 	}
 	if w.way == wayKeyed || w.way == waySend {
@@ -240,7 +257,7 @@ func (l *load) writeTo(w *writer, asked int32) bool {
 	if asked >= 0 {
 		record.Partition = omnibus.At(asked)
 	}
-	w.stamp(record.Value, record.Key, sequence)
+	w.Stamp(record.Value, record.Key, sequence)
 	return l.hand(w, sequence, record)
 }
 
@@ -251,7 +268,7 @@ func (l *load) hand(w *writer, sequence uint32, record omnibus.Record) bool {
 	case waySticky:
 		d, err := l.producer.Enqueue(l.ctx, record)
 		if err != nil {
-			w.refuse(sequence)
+			w.Refuse(sequence)
 			return l.ctx.Err() == nil
 		}
 		w.handed <- ticket{sequence, d}
@@ -260,11 +277,26 @@ func (l *load) hand(w *writer, sequence uint32, record omnibus.Record) bool {
 		w.tell(ack, err)
 	default:
 		if err := l.producer.EnqueueFunc(l.ctx, record, w.tell); err != nil {
-			w.refuse(sequence)
+			w.Refuse(sequence)
 			return l.ctx.Err() == nil
 		}
 	}
 	return true
+}
+
+// tell notes an outcome. It serves as callback.
+func (w *writer) tell(ack omnibus.Ack, err error) {
+	tag, told := ack.Tag, check.Outcome{Fate: check.Acked, Partition: ack.Partition, Offset: ack.Offset}
+	if err != nil {
+		told.Fate, told.Offset = check.Unknown, -1
+	}
+	if failed := asRecordError(err); failed != nil {
+		tag, told.Partition = failed.Tag, failed.Partition
+	}
+	if omnibus.NotWritten(err) {
+		told.Fate = check.NotWritten
+	}
+	w.Tell(uint32(tag), told)
 }
 
 // collect waits for the writer's deliveries.

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/omnibus-kafka/omnibus"
+	"github.com/omnibus-kafka/omnibus/internal/sim/check"
 	"github.com/omnibus-kafka/omnibus/kafkatest"
 )
 
@@ -114,7 +115,7 @@ func finishAndCheck(t *testing.T, m *movable, l *load) [][]*kgo.Record {
 	t.Helper()
 	mustFinish(t, l)
 	log := m.read(t, l.topic)
-	mustBeInnocent(t, check(log, false, l.histories()...))
+	mustBeInnocent(t, checked(log, check.Rules{}, l.histories()))
 	return log
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/omnibus-kafka/omnibus"
+	"github.com/omnibus-kafka/omnibus/internal/sim/check"
 	"github.com/omnibus-kafka/omnibus/kafkatest"
 )
 
@@ -50,17 +51,17 @@ func TestNothingIsLostWhileBrokersDieAndFreeze(t *testing.T) {
 	processes := shared.finish(t)
 
 	t.Run("idempotent", func(t *testing.T) {
-		r := check(kafkatest.ReadTopic(t, k.Brokers(), topics[0]), false, idempotent.histories()...)
+		r := checked(kafkatest.ReadTopic(t, k.Brokers(), topics[0]), check.Rules{}, idempotent.histories())
 		mustBeInnocent(t, r)
-		if r.acked < 1_000_000 {
-			t.Errorf("only %d records were acked, want at least 1,000,000", r.acked)
+		if r.Acked < 1_000_000 {
+			t.Errorf("only %d records were acked, want at least 1,000,000", r.Acked)
 		}
 	})
 	t.Run("without idempotence, one in flight", func(t *testing.T) {
-		mustBeInnocent(t, check(kafkatest.ReadTopic(t, k.Brokers(), topics[1]), true, plain.histories()...))
+		mustBeInnocent(t, checked(kafkatest.ReadTopic(t, k.Brokers(), topics[1]), check.Rules{Duplicates: true}, plain.histories()))
 	})
 	t.Run("four producers in two processes", func(t *testing.T) {
-		mustBeInnocent(t, check(kafkatest.ReadTopic(t, k.Brokers(), topics[2]), false, processes...))
+		mustBeInnocent(t, checked(kafkatest.ReadTopic(t, k.Brokers(), topics[2]), check.Rules{}, processes))
 	})
 }
 
@@ -97,21 +98,24 @@ func mustFinish(t *testing.T, l *load) {
 		t.Errorf("%s: the producer did not end well: %v", l.topic, err)
 	}
 	after := l.producer.Stats()
+	if after.BufferUsedBytes != 0 {
+		t.Errorf("%s: %d bytes of buffer.memory were not given back", l.topic, after.BufferUsedBytes)
+	}
 	t.Logf("%s: %d records before it was to end, %d more in %v; %d batches sent again, %d requests lost",
 		l.topic, before.Accepted, after.Accepted-before.Accepted, time.Since(began).Round(time.Millisecond),
 		after.RetriedBatches, after.RequestsLost)
 }
 
-// mustBeInnocent fails the test for every sin, and for records without a certain outcome: all faults here are shorter than
+// mustBeInnocent fails the test for every violation, and for records without a certain outcome: all faults here are shorter than
 // the delivery timeout.
-func mustBeInnocent(t *testing.T, r *report) {
+func mustBeInnocent(t *testing.T, r *check.Report) {
 	t.Helper()
 	t.Log(r)
-	if len(r.sins) > 0 {
+	if len(r.Violations) > 0 {
 		t.Errorf("the contract was broken: see above")
 	}
-	if r.acked == 0 || r.acked != r.records {
-		t.Errorf("%d of %d records were acked, want all", r.acked, r.records)
+	if r.Acked == 0 || r.Acked != r.Records {
+		t.Errorf("%d of %d records were acked, want all", r.Acked, r.Records)
 	}
 }
 

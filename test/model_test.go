@@ -48,6 +48,9 @@ func TestTheModelAnswersAsKafkaDid(t *testing.T) {
 				name := strings.TrimSuffix(filepath.Base(file), ".txt")
 				t.Run(name, func(t *testing.T) { playOnKafka(t, k, file, name+"-") })
 			}
+			if nodes == 1 {
+				t.Run("at random", func(t *testing.T) { playRandomly(t, k) })
+			}
 		})
 	}
 }
@@ -57,13 +60,8 @@ func playOnKafka(t *testing.T, k *kafkatest.Kafka, file, prefix string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, err := kgo.NewClient(kgo.SeedBrokers(k.Brokers()...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
 	began := time.Now()
-	got, err := scenario.Play(t.Context(), &kafkaTarget{k, client}, prefix, string(want))
+	got, err := scenario.Play(t.Context(), newKafkaTarget(t, k), prefix, string(want))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, got)
 	}
@@ -86,6 +84,15 @@ func playOnKafka(t *testing.T, k *kafkatest.Kafka, file, prefix string) {
 type kafkaTarget struct {
 	k      *kafkatest.Kafka
 	client *kgo.Client
+}
+
+func newKafkaTarget(t *testing.T, k *kafkatest.Kafka) *kafkaTarget {
+	client, err := kgo.NewClient(kgo.SeedBrokers(k.Brokers()...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	return &kafkaTarget{k, client}
 }
 
 func (k *kafkaTarget) Dial(ctx context.Context, node int32) (net.Conn, error) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/omnibus-kafka/omnibus"
 	"github.com/omnibus-kafka/omnibus/embedded"
+	"github.com/omnibus-kafka/omnibus/internal/sim/check"
 	"github.com/omnibus-kafka/omnibus/kafkatest"
 )
 
@@ -115,7 +116,7 @@ func TestServeKilledAtAnyMomentLosesAndDoublesNothing(t *testing.T) {
 		}
 	}
 	mustFinish(t, l)
-	mustBeInnocent(t, check(kafkatest.ReadTopic(t, []string{s.addr}, "orders"), false, l.histories()...))
+	mustBeInnocent(t, checked(kafkatest.ReadTopic(t, []string{s.addr}, "orders"), check.Rules{}, l.histories()))
 	if _, lost := l.traffic.of(0); lost < rounds/4 {
 		t.Errorf("%d requests lost their answer in %d kills: the kills do not hit", lost, rounds)
 	}
@@ -143,7 +144,7 @@ func TestConnectionsThatBreakCostNothingOnTheEmbeddedBroker(t *testing.T) {
 				proxy.CutAll()
 			}
 			mustFinish(t, l)
-			mustBeInnocent(t, check(kafkatest.ReadTopic(t, []string{proxy.Addr()}, "orders"), false, l.histories()...))
+			mustBeInnocent(t, checked(kafkatest.ReadTopic(t, []string{proxy.Addr()}, "orders"), check.Rules{}, l.histories()))
 			if !asked() {
 				t.Error("the broker was never asked what it has")
 			}

@@ -45,13 +45,8 @@ func (c *Cluster) depose(node int32) {
 	}
 	n.fenced = true
 	c.eachPartition(func(p *partition) {
-		led := p.word.leader == node
-		if led {
-			p.word.leader = noLeader
-			p.word.epoch++
-		}
-		if led && c.options.Election {
-			c.electAlive(p)
+		if p.word.leader == node {
+			c.replace(p)
 		}
 		if p.word.leader != noLeader {
 			p.setISR(func(id int32) bool { return slices.Contains(p.word.isr, id) && id != node })
@@ -62,6 +57,17 @@ func (c *Cluster) depose(node int32) {
 			c.replicate(p)
 		}
 	})
+}
+
+// replace takes the leadership of a partition from its broker, and gives it to another where elections are automatic.
+func (c *Cluster) replace(p *partition) {
+	p.word.leader = noLeader
+	if c.options.Election {
+		c.electAlive(p)
+	}
+	if p.word.leader == noLeader {
+		p.word.epoch++
+	}
 }
 
 // electAlive makes the most preferred broker that is alive the leader: one that is in sync, unless the topic does not insist.
@@ -137,7 +143,7 @@ func (c *Cluster) welcome(n *node) {
 }
 
 // Elect makes a broker the leader of a partition in a new epoch. If it is out of sync the election is unclean: what only
-// others have is lost. noLeader (-1) leaves the partition without a leader.
+// others have is lost. Node -1 leaves the partition without a leader.
 func (c *Cluster) Elect(now time.Time, at TopicPartition, node int32) {
 	c.advance(now)
 	p := c.partition(at)
