@@ -57,8 +57,8 @@ func (e *reply) produce(r *Request, raw *kmsg.ProduceRequest) kmsg.Response {
 	parts := make([]*model.ProducedPart, len(r.Batches))
 	for i, place := range places {
 		parts[place] = &written.Parts[i]
-		if written.Parts[i].Appended {
-			r.Batches[place].Batch.place(request.Sent[i].Batch, written.Parts[i].AppendTime)
+		if placed := written.Parts[i].Batch; placed != nil {
+			r.Batches[place].Batch.place(placed, written.Parts[i].AppendTime)
 		}
 	}
 	response.ThrottleMillis = e.throttleMillis()

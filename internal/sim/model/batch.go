@@ -10,7 +10,7 @@ const noProducer = -1
 
 // Batch is a record batch as a log holds it. Once it was appended nothing changes it, and replicas share it.
 type Batch struct {
-	// Offset is the first record's and LeaderEpoch the epoch of the append; the leader sets both.
+	// Offset is the first record's and LeaderEpoch the epoch of the append: the leader sets both in its copy.
 	Offset      int64
 	LeaderEpoch int32
 	// ProducerID is -1 without idempotence, and so are ProducerEpoch and Sequence, the first record's.

@@ -25,7 +25,7 @@ type Sent struct {
 	Topic     string // or
 	TopicID   ID
 	Partition int32
-	// Batch is what the log will hold; the leader sets its offset.
+	// Batch is what the log gets a copy of, with its place.
 	Batch *Batch
 	// Heads are the records, as far as a broker looks at them; nil for records that are well.
 	Heads []Head
@@ -56,8 +56,8 @@ type ProducedPart struct {
 	// Leader and LeaderEpoch are the hint of KIP-951, -1 for none.
 	Leader, LeaderEpoch int32
 	Records             []RecordError
-	// Appended tells that the batch was put into the log by this request.
-	Appended bool
+	// Batch is what this request put into the log, nil for nothing.
+	Batch *Batch
 
 	waits bool
 }
@@ -239,13 +239,14 @@ func (a *arrival) write(p *partition, r *replica) int16 {
 			return code
 		}
 	}
+	placed := *b
+	placed.Offset, placed.LeaderEpoch = r.end, r.leads
 	if p.topic.options.LogAppendTime {
-		b.MaxTimestamp = a.cluster.now.UnixMilli()
-		a.part.AppendTime = b.MaxTimestamp
+		placed.MaxTimestamp = a.cluster.now.UnixMilli()
+		a.part.AppendTime = placed.MaxTimestamp
 	}
-	b.Offset, b.LeaderEpoch = r.end, r.leads
-	r.add(b)
-	a.part.BaseOffset, a.part.Appended = b.Offset, true
+	r.add(&placed)
+	a.part.BaseOffset, a.part.Batch = placed.Offset, &placed
 	a.await(r, r.end)
 	return 0
 }

@@ -82,7 +82,7 @@ func (s *schedule) step() {
 	default:
 		a := s.send(node, s.acks, s.next)
 		s.asked = append(s.asked, question{s.next, a})
-		if a.Parts[0].Appended && s.random.IntN(3) > 0 {
+		if a.Parts[0].Batch != nil && s.random.IntN(3) > 0 {
 			s.next++
 		}
 		if !a.Lost() && a.Parts[0].Code != 0 && s.random.IntN(4) == 0 {
