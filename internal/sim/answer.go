@@ -34,6 +34,8 @@ func (c *Cluster) respond(n *node, r *Request, fate Fate) kmsg.Response {
 		return e.describeProducers(raw)
 	case *kmsg.ListOffsetsRequest:
 		return e.listOffsets(raw)
+	case *kmsg.OffsetForLeaderEpochRequest:
+		return e.epochEnds(raw)
 	case *kmsg.FetchRequest:
 		return e.fetch(raw)
 	}
@@ -66,7 +68,7 @@ func (e *reply) apiVersions(raw *kmsg.ApiVersionsRequest) kmsg.Response {
 	response.ErrorCode = e.refused("", -1)
 	for _, served := range []struct{ key, least, most int16 }{
 		{Produce, 3, e.options.ProduceVersionMax}, {Fetch, 4, 13}, {ListOffsets, 1, 7}, {Metadata, 0, 12}, {ApiVersions, 0, 4},
-		{InitProducerID, 0, 5}, {EndTxn, 0, 5}, {DescribeProducers, 0, 0},
+		{InitProducerID, 0, 5}, {OffsetForLeaderEpoch, 2, 4}, {EndTxn, 0, 5}, {DescribeProducers, 0, 0},
 	} {
 		if !slices.Contains(e.options.Without, served.key) {
 			api := kmsg.NewApiVersionsResponseApiKey()

@@ -6,7 +6,7 @@
 //
 //	Dial ──▶ pipe.go or loopback ──▶ server.go: frame, script, answer
 //	                                   ├─ answer.go   ApiVersions, Metadata, InitProducerId, EndTxn
-//	                                   ├─ read.go     DescribeProducers, ListOffsets, Fetch
+//	                                   ├─ read.go     DescribeProducers, ListOffsets, OffsetForLeaderEpoch, Fetch
 //	                                   └─ produce.go  Produce ──▶ records.go: bytes ──▶ Batch
 //	                                                            └▶ model: the rules
 //

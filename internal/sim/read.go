@@ -48,7 +48,27 @@ func (e *reply) listOffsets(raw *kmsg.ListOffsetsRequest) kmsg.Response {
 			part.Partition = p.Partition
 			if part.ErrorCode = e.refused(asked.Topic, p.Partition); part.ErrorCode == 0 {
 				at := model.TopicPartition{Topic: asked.Topic, Partition: p.Partition}
-				part.Offset, part.ErrorCode = e.mu.model.ListOffset(e.now, e.node, at, p.Timestamp)
+				part.Offset, part.ErrorCode = e.mu.model.ListOffset(e.now, e.node, at, p.CurrentLeaderEpoch, p.Timestamp)
+			}
+			told.Partitions = append(told.Partitions, part)
+		}
+		response.Topics = append(response.Topics, told)
+	}
+	return response
+}
+
+func (e *reply) epochEnds(raw *kmsg.OffsetForLeaderEpochRequest) kmsg.Response {
+	response := raw.ResponseKind().(*kmsg.OffsetForLeaderEpochResponse)
+	response.ThrottleMillis = e.throttleMillis()
+	for _, asked := range raw.Topics {
+		told := kmsg.NewOffsetForLeaderEpochResponseTopic()
+		told.Topic = asked.Topic
+		for _, p := range asked.Partitions {
+			part := kmsg.NewOffsetForLeaderEpochResponseTopicPartition()
+			part.Partition = p.Partition
+			if part.ErrorCode = e.refused(asked.Topic, p.Partition); part.ErrorCode == 0 {
+				at := model.TopicPartition{Topic: asked.Topic, Partition: p.Partition}
+				part.LeaderEpoch, part.EndOffset, part.ErrorCode = e.mu.model.EpochEnd(e.now, e.node, at, p.CurrentLeaderEpoch, p.LeaderEpoch)
 			}
 			told.Partitions = append(told.Partitions, part)
 		}
@@ -89,7 +109,10 @@ func (e *reply) read(name string, p kmsg.FetchRequestTopicPartition, version int
 		BytesMax: int(p.PartitionMaxBytes), LeaderOnly: version < 11,
 	})
 	part.ErrorCode, part.HighWatermark, part.LastStableOffset, part.LogStartOffset = got.Code, got.High, got.High, got.LogStart
-	for _, b := range got.Batches {
+	for i, b := range got.Batches {
 		part.RecordBatches = append(part.RecordBatches, bytesOf(b)...)
+		if limit := int(p.PartitionMaxBytes); i > 0 && len(part.RecordBatches) > limit {
+			part.RecordBatches = part.RecordBatches[:limit] // all but the first may be cut off
+		}
 	}
 }

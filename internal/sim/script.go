@@ -9,14 +9,15 @@ import (
 
 // The requests that a cluster serves, as Request.API names them.
 const (
-	Produce           int16 = 0
-	Fetch             int16 = 1
-	ListOffsets       int16 = 2
-	Metadata          int16 = 3
-	ApiVersions       int16 = 18
-	InitProducerID    int16 = 22
-	EndTxn            int16 = 26
-	DescribeProducers int16 = 61
+	Produce              int16 = 0
+	Fetch                int16 = 1
+	ListOffsets          int16 = 2
+	Metadata             int16 = 3
+	ApiVersions          int16 = 18
+	InitProducerID       int16 = 22
+	OffsetForLeaderEpoch int16 = 23
+	EndTxn               int16 = 26
+	DescribeProducers    int16 = 61
 )
 
 // Request is a request as a script sees it, and as Requests lists it.
@@ -55,7 +56,7 @@ type Fate struct {
 	End Ending
 	// Throttle is what the answer says as throttle_time_ms.
 	Throttle time.Duration
-	// Refusal, if set, is answered for each partition (Produce, Fetch, ListOffsets, DescribeProducers), topic (Metadata) or
+	// Refusal, if set, is answered for each partition (Produce, Fetch, ListOffsets, OffsetForLeaderEpoch, DescribeProducers), topic (Metadata) or
 	// as a whole.
 	Refusal *Refusal
 }

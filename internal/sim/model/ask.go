@@ -210,22 +210,60 @@ const (
 	Earliest = -2
 )
 
-// ListOffset is the first or the next offset for consumers: the next is the high watermark, and is not told before that
-// has reached the leader's epoch.
-func (c *Cluster) ListOffset(now time.Time, node int32, at TopicPartition, which int64) (int64, int16) {
+// ListOffset is the first offset for consumers, or the next, which is the high watermark and is not told before that has
+// reached the leader's epoch; or, if which is a time in milliseconds, the first offset of the first batch that has a
+// record of that time or later, -1 for none. (Kafka knows the record.) Epoch is the leader epoch that the client knows, or
+// -1.
+func (c *Cluster) ListOffset(now time.Time, node int32, at TopicPartition, epoch int32, which int64) (offset int64, code int16) {
 	c.advance(now)
-	r, code := c.copyAt(node, at, Describe)
+	r, code := c.leaderCopy(node, at, epoch)
 	switch {
 	case code != 0:
 		return -1, code
-	case r.leads < 0:
-		return -1, kerr.NotLeaderForPartition.Code
 	case which == Earliest:
 		return r.start, 0
 	case r.high < r.epochStart:
 		return -1, kerr.OffsetNotAvailable.Code
+	case which == Latest:
+		return r.high, 0
 	}
-	return r.high, 0
+	for _, b := range r.batches {
+		if b.MaxTimestamp >= which && b.LastOffset() < r.high {
+			return max(b.Offset, r.start), 0
+		}
+	}
+	return -1, 0
+}
+
+// EpochEnd is OffsetForLeaderEpoch: the newest epoch up to the one asked for of which the leader has something, and the
+// offset behind what it has of it. Of the leader's own epoch that is the end of its log. known is the leader epoch that
+// the client knows, or -1.
+func (c *Cluster) EpochEnd(now time.Time, node int32, at TopicPartition, known, asked int32) (epoch int32, end int64, code int16) {
+	c.advance(now)
+	r, code := c.leaderCopy(node, at, known)
+	switch {
+	case code != 0 || asked > r.leads:
+		return -1, -1, code
+	case asked == r.leads:
+		return asked, r.end, 0
+	}
+	epoch = -1
+	for _, b := range r.batches {
+		if b.LeaderEpoch > asked {
+			return epoch, b.Offset, 0
+		}
+		epoch = b.LeaderEpoch
+	}
+	return epoch, r.epochStart, 0
+}
+
+// leaderCopy returns a broker's copy of a partition if it leads it.
+func (c *Cluster) leaderCopy(node int32, at TopicPartition, epoch int32) (*replica, int16) {
+	r, code := c.epochCopy(node, at, Describe, epoch)
+	if code == 0 && r.leads < 0 {
+		code = kerr.NotLeaderForPartition.Code
+	}
+	return r, code
 }
 
 // FetchRequest is what a consumer asks of one partition.
@@ -237,7 +275,7 @@ type FetchRequest struct {
 	// LeaderOnly asks for the leader's copy, as Fetch before version 11 does. Later ones are answered by any replica, below
 	// the high watermark that it knows of, which may be an old one (KIP-392).
 	LeaderOnly bool
-	// BytesMax ends the answer, but for its first batch. 0 is no limit.
+	// BytesMax ends the answer with the batch that reaches it. 0 is no limit.
 	BytesMax int
 }
 
@@ -264,10 +302,10 @@ func (c *Cluster) Fetch(now time.Time, node int32, f FetchRequest) Fetched {
 	out := Fetched{High: r.high, LogStart: r.start}
 	size := 0
 	for _, b := range r.batches[r.find(f.Offset):] {
-		size += b.Bytes
-		if b.LastOffset() >= r.high || f.BytesMax > 0 && size > f.BytesMax && len(out.Batches) > 0 {
+		if b.LastOffset() >= r.high || f.BytesMax > 0 && size >= f.BytesMax {
 			break
 		}
+		size += b.Bytes
 		out.Batches = append(out.Batches, b)
 	}
 	return out

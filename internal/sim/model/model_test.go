@@ -253,7 +253,7 @@ func TestConsumersReadBelowTheHighWatermarkWithinTheirLimit(t *testing.T) {
 		want    string
 	}{
 		{FetchRequest{}, "0 10 5"}, {FetchRequest{Offset: 3}, "0 10 4"}, {FetchRequest{Offset: 10}, "0 10 0"},
-		{FetchRequest{Offset: 11}, "1 -1 0"}, {FetchRequest{BytesMax: 250}, "0 10 2"}, {FetchRequest{BytesMax: 1}, "0 10 1"},
+		{FetchRequest{Offset: 11}, "1 -1 0"}, {FetchRequest{BytesMax: 250}, "0 10 3"}, {FetchRequest{BytesMax: 1}, "0 10 1"},
 	} {
 		if got := read(test.request); got != test.want {
 			t.Errorf("%+v: %s, want %s", test.request, got, test.want)
@@ -266,12 +266,12 @@ func TestALeaderTellsNoEndBeforeItKnowsWhatIsCommittedInItsEpoch(t *testing.T) {
 	r.must(1, 1, 0, "0")
 	r.Replicate(r.now, r.at, 2)
 	r.Elect(r.now, r.at, 2) // which has the batch, and has not heard that the other one knows
-	if _, code := r.ListOffset(r.now, 2, r.at, Latest); code != kerr.OffsetNotAvailable.Code {
+	if _, code := r.ListOffset(r.now, 2, r.at, -1, Latest); code != kerr.OffsetNotAvailable.Code {
 		t.Errorf("code %d", code)
 	}
 	r.Replicate(r.now, r.at, 1)
 	r.Replicate(r.now, r.at, 1)
-	if end, code := r.ListOffset(r.now, 2, r.at, Latest); end != 1 || code != 0 {
+	if end, code := r.ListOffset(r.now, 2, r.at, -1, Latest); end != 1 || code != 0 {
 		t.Errorf("offset %d, code %d", end, code)
 	}
 }

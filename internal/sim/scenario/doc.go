@@ -22,9 +22,10 @@
 //	produce TOPIC/N PRODUCER|- [seq= epoch= count= acks= timeout= age= size= damage= codec= txn= v= id= node=]
 //	end PRODUCER txn=ID [abort] [epoch=]             EndTxn; epoch=last is the one before the producer's own
 //	describe TOPIC/N [node=]                         DescribeProducers
-//	offsets TOPIC/N [node=]                          ListOffsets, earliest and latest
+//	offsets TOPIC/N [age= node=]                     ListOffsets: earliest and latest, or of records so young
+//	epoch TOPIC/N epoch= [known= node=]              OffsetForLeaderEpoch: where that epoch ends
 //	read TOPIC/N from=N [epoch= v= node=]            Fetch; the headers of its batches
-//	leader TOPIC/N [node=]                           Metadata: the leader and the in-sync set
+//	leader TOPIC/N [node=]                           Metadata: the leader, its epoch, the in-sync set
 //	kill|stop|start|pause|resume NODE                SIGKILL, SIGTERM, …; start waits until the broker answers
 //	deny TOPIC read|write|describe                   takes that right from everybody
 //	trim TOPIC/N before=N                            DeleteRecords

@@ -84,7 +84,7 @@ func (p *player) run(text string) (answer string, err error) {
 	}
 	commands := map[string]func(*command) (string, error){
 		"topic": p.topic, "recreate": p.recreate, "producer": p.producer, "produce": p.produce, "end": p.end,
-		"describe": p.describe, "offsets": p.offsets, "read": p.read, "leader": p.leader, "deny": p.deny, "trim": p.trim,
+		"describe": p.describe, "offsets": p.offsets, "read": p.read, "epoch": p.epoch, "leader": p.leader, "deny": p.deny, "trim": p.trim,
 		"await": p.await, "wait": p.wait, "kill": p.fault, "stop": p.fault, "start": p.fault, "pause": p.fault, "resume": p.fault,
 	}
 	command := commands[c.name]

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -187,7 +188,11 @@ func (p *player) offsets(c *command) (string, error) {
 		return "", err
 	}
 	var said []string
-	for _, which := range []int64{-2, -1} {
+	whiches := []int64{-2, -1}
+	if age := c.duration("age", -1); age >= 0 {
+		whiches = []int64{time.Now().Add(-age).UnixMilli()}
+	}
+	for _, which := range whiches {
 		offset, code, err := p.offset(node, name, partition, which)
 		switch {
 		case err != nil:
@@ -214,6 +219,30 @@ func (p *player) offset(node int32, name string, partition int32, which int64) (
 	}
 	told := response.Topics[0].Partitions[0]
 	return told.Offset, told.ErrorCode, nil
+}
+
+// epoch asks where a leader's epoch ends.
+func (p *player) epoch(c *command) (string, error) {
+	node := c.node()
+	name, partition, err := c.partition()
+	if err != nil {
+		return "", err
+	}
+	part := kmsg.NewOffsetForLeaderEpochRequestTopicPartition()
+	part.Partition, part.LeaderEpoch, part.CurrentLeaderEpoch = partition, int32(c.integer("epoch", 0)), int32(c.integer("known", -1))
+	asked := kmsg.NewOffsetForLeaderEpochRequestTopic()
+	asked.Topic, asked.Partitions = p.prefix+name, append(asked.Partitions, part)
+	request := kmsg.NewPtrOffsetForLeaderEpochRequest()
+	request.Version, request.ReplicaID, request.Topics = 4, -1, append(request.Topics, asked)
+	response, err := ask[*kmsg.OffsetForLeaderEpochResponse](p, node, request)
+	if err != nil {
+		return "", err
+	}
+	told := response.Topics[0].Partitions[0]
+	if told.ErrorCode != 0 {
+		return codeName(told.ErrorCode), nil
+	}
+	return fmt.Sprintf("epoch=%d end=%d", told.LeaderEpoch, told.EndOffset), nil
 }
 
 // read reads the headers of batches.
@@ -284,7 +313,7 @@ func (p *player) leader(c *command) (string, error) {
 }
 
 func leaderText(part *kmsg.MetadataResponseTopicPartition) string {
-	text := fmt.Sprintf("leader=%d isr=%s", part.Leader, isrText(part))
+	text := fmt.Sprintf("leader=%d epoch=%d isr=%s", part.Leader, part.LeaderEpoch, isrText(part))
 	if part.ErrorCode != 0 {
 		text += " " + codeName(part.ErrorCode)
 	}
