@@ -69,7 +69,7 @@ const (
 	Answered Ending = iota
 	// RequestSwallowed serves nothing, and the connection stays silent from then on.
 	RequestSwallowed
-	// AnswerSwallowed serves the request, and the connection stays silent from then on.
+	// AnswerSwallowed serves the request and those behind it on the connection, whose client hears nothing from then on.
 	AnswerSwallowed
 	// CutBefore closes the connection before the request is served.
 	CutBefore

@@ -85,8 +85,9 @@ func (c *Cluster) serve(n *node, conn net.Conn) bool {
 	n.conns[conn] = struct{}{}
 	c.running.Go(func() {
 		defer c.hangUp(n, conn)
+		out := io.Writer(conn)
 		in := bufio.NewReader(conn)
-		for c.exchange(n, conn, in) {
+		for c.exchange(n, &out, in) {
 		}
 	})
 	return true
@@ -99,8 +100,9 @@ func (c *Cluster) hangUp(n *node, conn net.Conn) {
 	delete(n.conns, conn)
 }
 
-// exchange reads one request and answers it. It reports whether the connection goes on.
-func (c *Cluster) exchange(n *node, conn io.ReadWriter, in *bufio.Reader) bool {
+// exchange reads one request and answers it to out, which it replaces when nothing is to arrive any more. It reports whether
+// the connection goes on.
+func (c *Cluster) exchange(n *node, out *io.Writer, in *bufio.Reader) bool {
 	raw, correlationID, err := readRequest(in)
 	if err != nil {
 		return false
@@ -125,12 +127,11 @@ func (c *Cluster) exchange(n *node, conn io.ReadWriter, in *bufio.Reader) bool {
 	case fate.End == CutAfter || response == nil:
 		return false
 	case fate.End == AnswerSwallowed:
-		_, _ = io.Copy(io.Discard, in)
-		return false
+		*out = io.Discard
 	case r.API == Produce && r.Acks == 0:
 		return !failed(response.(*kmsg.ProduceResponse))
 	}
-	_, err = conn.Write(frame(response, correlationID))
+	_, err = (*out).Write(frame(response, correlationID))
 	return err == nil
 }
 

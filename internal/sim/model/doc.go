@@ -15,8 +15,8 @@
 //	answer := c.Produce(now, 1, &model.ProduceRequest{Acks: -1, Timeout: time.Second, Sent: …})
 //	for !answer.Done() && !answer.Lost() { … c.Tick(c.Next()), or any other step … }
 //
-// Rules, each with the class of Kafka 4.3.1 that it is from. testdata/*.txt has them as scripts whose answers real Kafka
-// gave; the tests of the module test/ give the scripts to real Kafka again.
+// Rules, each with the class of Kafka 4.3.1 that it is from. internal/sim/scenario has them as scripts whose answers real
+// Kafka gave; the tests of the module test/ give the scripts to real Kafka again.
 //
 //  1. A batch is checked in this order: topic, leadership, in-sync set (acks=all), size, damage, records, repetition,
 //     sequence (Partition, UnifiedLog, LogValidator).

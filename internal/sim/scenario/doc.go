@@ -19,7 +19,9 @@
 //	topic NAME [partitions=N] [replicas=A,B] [setting=value]...  creates it
 //	recreate NAME                                    deletes it and creates it again; its old id is remembered
 //	producer NAME [txn=ID]                           gets a producer id and epoch (InitProducerId)
-//	produce TOPIC/N PRODUCER|- [seq= epoch= count= acks= timeout= age= size= damage= codec= txn= v= id= node=]
+//	produce TOPIC/N PRODUCER|- [seq= epoch= count=]  one batch, of a producer or of nobody
+//	        [age= size= fill= keyless= attributes= damage=] what is in it, and what is wrong with it
+//	        [acks= timeout= v= id=old node=]         how it is sent
 //	end PRODUCER txn=ID [abort] [epoch=]             EndTxn; epoch=last is the one before the producer's own
 //	describe TOPIC/N [node=]                         DescribeProducers
 //	offsets TOPIC/N [age= node=]                     ListOffsets: earliest and latest, or of records so young
