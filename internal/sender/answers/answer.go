@@ -20,12 +20,31 @@ type Answer struct {
 
 // Of copies what a response says about one partition.
 func Of(result *wire.ProduceResult) Answer {
-	return Answer{
+	a := Answer{
 		Answered: true, Code: result.Code,
 		Offset: result.BaseOffset, LogAppendTime: result.LogAppendTime,
 		Leader: result.LeaderID, Epoch: result.LeaderEpoch,
 		Message: result.Message, Errors: slices.Clone(result.Errors),
 	}
+	if a.Code == Duplicate {
+		a.Offset = -1 // it is in the log, but not where this says
+	}
+	return a
+}
+
+// Times tells which answers of a topic have the time that its records have in the log.
+type Times struct{ stamped bool }
+
+// Of is the broker's time of an accepted batch, or -1 where records keep their own. The answer to a repetition has one whatever the
+// topic's rule is (UnifiedLog.append), so that only what is told of others counts.
+func (t *Times) Of(a *Answer, repeated bool) int64 {
+	if !repeated {
+		t.stamped = a.LogAppendTime >= 0
+	}
+	if !t.stamped {
+		return -1
+	}
+	return a.LogAppendTime
 }
 
 // Endpoint is where a broker is reached.

@@ -10,6 +10,7 @@ import (
 	"github.com/omnibus-kafka/omnibus/internal/batch"
 	"github.com/omnibus-kafka/omnibus/internal/compress"
 	"github.com/omnibus-kafka/omnibus/internal/idempotence"
+	"github.com/omnibus-kafka/omnibus/internal/sender/answers"
 	"github.com/omnibus-kafka/omnibus/internal/settling"
 )
 
@@ -51,7 +52,8 @@ type Topic struct {
 	// fitsBytes is the largest batch that the topic took.
 	fitsBytes int
 	// mute is set once a broker refused to tell what it has of the topic: this client may write it, not read it.
-	mute bool
+	mute  bool
+	times answers.Times
 }
 
 // Core decides. See the package doc; every method with a now is a step.
