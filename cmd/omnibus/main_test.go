@@ -63,7 +63,7 @@ func TestExitCodesReachTheShell(t *testing.T) {
 		{[]string{"nonsense"}, "", cli.ExitUsage, "", "nonsense"},
 		{[]string{"produce"}, "", cli.ExitUsage, "", "produce --help"},
 		{[]string{"produce", "orders"}, "a\n", cli.ExitUsage, "", "--embedded"},
-		{[]string{"produce", "orders", "--embedded", "--data", dir}, "a\nb\n", cli.ExitOK, "", "2 of 2 lines acked"},
+		{[]string{"produce", "orders", "--embedded", "--data", dir}, "a\nb\n", cli.ExitOK, "", "2 of 2 records acked"},
 		{[]string{"produce", "orders", "--embedded", "--data", dir, "-K", ":"}, "a\n", cli.ExitBadInput, "", "separator"},
 		{[]string{"produce", "orders", "-b", "127.0.0.1:1", "-X", "max.block.ms=200"}, "a\n", cli.ExitFatal, "", "given up"},
 		{[]string{"consume", "orders", "--embedded", "--data", dir, "--from-beginning", "--exit-at-end", "--max", "1"}, "", cli.ExitOK, "\n", ""},
@@ -97,7 +97,7 @@ func TestWhatTheSummaryCallsAckedSurvivesKill9(t *testing.T) {
 			feed.Close()
 		}()
 		scanner := bufio.NewScanner(stderr)
-		for scanner.Scan() && !strings.Contains(scanner.Text(), "200 of 200 lines acked") {
+		for scanner.Scan() && !strings.Contains(scanner.Text(), "200 of 200 records acked") {
 			t.Log(scanner.Text())
 		}
 		cmd.Process.Kill()

@@ -6,7 +6,6 @@ package cli
 import (
 	"io"
 	"log/slog"
-	"sync"
 )
 
 // IO is where a command reads and writes. Out carries data and nothing else; everything said to people goes to Err, which
@@ -15,6 +14,11 @@ type IO struct {
 	In  io.Reader
 	Out io.Writer
 	Err io.Writer
+	// Status shows one line at the end of a terminal, in place of the last one; the empty text removes it. It is nil where
+	// Err is no terminal, and safe for use by several goroutines.
+	Status func(text string)
+	// OutTerminal says that Out is a terminal, where data would run into the status.
+	OutTerminal bool
 }
 
 // Factory makes what commands need.
@@ -23,6 +27,10 @@ type Factory struct {
 	IO *IO
 	// Getenv reads the environment.
 	Getenv func(name string) string
+	// Exit ends the process at once, with an exit code; nil for os.Exit.
+	Exit func(code int)
+	// LimitMemory asks the runtime to keep its memory below so many bytes if it can; nil for no such wish.
+	LimitMemory func(bytes int64)
 	// Version is what `omnibus version` prints.
 	Version string
 }
@@ -41,16 +49,4 @@ func (f *Factory) Logger() *slog.Logger {
 }
 
 // Serialized returns a writer that lets one Write through at a time, so that lines of several goroutines do not mix.
-func Serialized(w io.Writer) io.Writer { return &serialized{w: w} }
-
-type serialized struct {
-	mu sync.Mutex // held over the Write, which is the point of it
-	w  io.Writer
-}
-
-// Write passes p on.
-func (s *serialized) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.w.Write(p)
-}
+func Serialized(w io.Writer) io.Writer { return NewTerminal(w, func() int { return 0 }) }

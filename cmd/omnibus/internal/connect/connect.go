@@ -1,12 +1,15 @@
 // Package connect is how every command finds its cluster: the flags --brokers, --config, -X and --embedded, the
 // environment, and the order in which they hold. From the weakest to the strongest:
 //
-//	defaults < --config FILE < OMNIBUS_BROKERS < -X name=value < flags
+//	defaults < --config FILE < environment < -X name=value < flags
 //
-// Everything travels under Java's names, so that a flag is nothing but a short way to write a setting.
+// Everything travels under Java's names, so that a flag is nothing but a short way to write a setting. In the environment
+// a setting is OMNIBUS_ and its Java name in capitals, with underscores for dots: OMNIBUS_LINGER_MS. Variables that are no
+// setting's are left alone, because programs of other makers have that prefix too.
 package connect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,8 +24,14 @@ import (
 	"github.com/omnibus-kafka/omnibus/embedded"
 )
 
-// brokersVariable is the environment variable in place of --brokers.
-const brokersVariable = "OMNIBUS_BROKERS"
+const (
+	// variablePrefix begins the names of the environment variables that are settings.
+	variablePrefix = "OMNIBUS_"
+	// brokersVariable is the short name of the one in place of --brokers.
+	brokersVariable = variablePrefix + "BROKERS"
+	// configVariable is the one in place of --config.
+	configVariable = variablePrefix + "CONFIG"
+)
 
 // bootstrapServers is the setting behind --brokers.
 const bootstrapServers = "bootstrap.servers"
@@ -44,7 +53,7 @@ type Flags struct {
 // AddTo registers the flags with a command.
 func (f *Flags) AddTo(flags *pflag.FlagSet) {
 	flags.StringVarP(&f.Brokers, "brokers", "b", "", "addresses of the cluster, host:port,… (or "+brokersVariable+")")
-	flags.StringVar(&f.ConfigFile, "config", "", "read a Java .properties `file`")
+	flags.StringVar(&f.ConfigFile, "config", "", "read a Java .properties `file` (or "+configVariable+")")
 	flags.StringArrayVarP(&f.Settings, "set", "X", nil, "set a Java producer configuration, `name=value` (repeatable)")
 	flags.BoolVar(&f.Embedded, "embedded", false, "use a durable broker inside this process: one node, for development")
 	flags.StringVar(&f.Data, "data", "", "`directory` of the embedded broker (default: in the user's data directory)")
@@ -97,8 +106,8 @@ func (f *Flags) Open(ctx context.Context, factory *cli.Factory, overrides ...Set
 			return nil, err
 		}
 	} else if len(config.Brokers) == 0 {
-		return nil, cli.Usage(errors.New("no cluster: name one with --brokers host:port (or " + brokersVariable +
-			", or bootstrap.servers in --config), or use --embedded for a broker inside this process"))
+		return nil, cli.Usage(errors.New("no cluster: name one with --brokers host:port, " + brokersVariable +
+			", -X bootstrap.servers=host:port or --config FILE, or use --embedded for a broker inside this process"))
 	}
 	if err := target.Config.Validate(); err != nil {
 		return nil, errors.Join(cli.Usage(err), target.Close())
@@ -109,8 +118,8 @@ func (f *Flags) Open(ctx context.Context, factory *cli.Factory, overrides ...Set
 // configure joins file, environment, -X and flags, and reports every mistake in them.
 func (f *Flags) configure(getenv func(string) string, overrides []Setting) (config omnibus.Config, notes []string, err error) {
 	var errs []error
-	if f.ConfigFile != "" {
-		config, notes, err = readFile(f.ConfigFile)
+	if file := f.file(getenv); file != "" {
+		config, notes, err = readFile(file)
 		errs = append(errs, err)
 	}
 	settings, err := f.settings(getenv)
@@ -127,13 +136,15 @@ func (f *Flags) configure(getenv func(string) string, overrides []Setting) (conf
 	return config, notes, errors.Join(errs...)
 }
 
+// file is the .properties file to read; empty for none.
+func (f *Flags) file(getenv func(string) string) string {
+	return cmp.Or(f.ConfigFile, getenv(configVariable))
+}
+
 // settings lists what environment and flags say, the weakest first.
 func (f *Flags) settings(getenv func(string) string) ([]Setting, error) {
-	var settings []Setting
+	settings := environment(getenv)
 	var errs []error
-	if brokers := getenv(brokersVariable); brokers != "" {
-		settings = append(settings, Setting{bootstrapServers, brokers, brokersVariable})
-	}
 	for _, text := range f.Settings {
 		name, value, ok := strings.Cut(text, "=")
 		if !ok || strings.TrimSpace(name) == "" {
@@ -146,6 +157,28 @@ func (f *Flags) settings(getenv func(string) string) ([]Setting, error) {
 		settings = append(settings, Setting{bootstrapServers, f.Brokers, "--brokers"})
 	}
 	return settings, errors.Join(errs...)
+}
+
+// environment lists the settings that the environment makes. An empty variable counts as one that is not set.
+func environment(getenv func(string) string) []Setting {
+	var settings []Setting
+	for _, property := range (omnibus.Config{}).Properties() {
+		name := variable(property.Name)
+		if value := getenv(name); value != "" {
+			settings = append(settings, Setting{property.Name, value, name})
+		}
+	}
+	if brokers := getenv(brokersVariable); brokers != "" {
+		settings = append(settings, Setting{bootstrapServers, brokers, brokersVariable})
+	}
+	return settings
+}
+
+// variable is the environment variable of a setting: OMNIBUS_LINGER_MS for linger.ms. The settings that Java does not have
+// begin with the prefix already.
+func variable(setting string) string {
+	name := strings.ToUpper(strings.ReplaceAll(setting, ".", "_"))
+	return variablePrefix + strings.TrimPrefix(name, variablePrefix)
 }
 
 func readFile(path string) (omnibus.Config, []string, error) {

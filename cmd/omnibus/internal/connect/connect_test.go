@@ -57,6 +57,21 @@ func TestTheStrongerSourceWins(t *testing.T) {
 			overrides: []Setting{{"linger.ms", "33", "--linger"}},
 			brokers:   "[flag:1 flag:2]", linger: 33 * time.Millisecond,
 		},
+		{
+			name: "any setting in the environment, over the file", flags: Flags{ConfigFile: file}, env: map[string]string{"OMNIBUS_LINGER_MS": "44"},
+			brokers: "[file:1]", linger: 44 * time.Millisecond,
+		},
+		{
+			name: "-X over the environment", flags: Flags{ConfigFile: file, Settings: []string{"linger.ms=22"}},
+			env: map[string]string{"OMNIBUS_LINGER_MS": "44"}, brokers: "[file:1]", linger: 22 * time.Millisecond,
+		},
+		{name: "the short variable over the long one", env: map[string]string{brokersVariable: "a:1", "OMNIBUS_BOOTSTRAP_SERVERS": "b:1"}, brokers: "[a:1]"},
+		{name: "the file that the environment names", env: map[string]string{configVariable: file}, brokers: "[file:1]", linger: 11 * time.Millisecond},
+		{
+			name: "the file that the flag names", flags: Flags{ConfigFile: file}, env: map[string]string{configVariable: "/no/such/file"},
+			brokers: "[file:1]", linger: 11 * time.Millisecond,
+		},
+		{name: "others' variables", flags: Flags{Brokers: "a:1"}, env: map[string]string{"OMNIBUS_LINGER": "soon", "OMNIBUS_GITLAB": "1"}, brokers: "[a:1]"},
 		{name: "the last -X", flags: Flags{Settings: []string{"bootstrap.servers=x:1", "bootstrap.servers=x:2"}}, brokers: "[x:2]"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -94,7 +109,7 @@ func TestMistakesEndWithExitUsageAndSayWhatIsWanted(t *testing.T) {
 		flags Flags
 		want  []string
 	}{
-		{"no cluster", Flags{}, []string{"--brokers", "--embedded"}},
+		{"no cluster", Flags{}, []string{"--brokers", brokersVariable, "-X", "--config", "--embedded"}},
 		{"two clusters", Flags{Brokers: "a:1", Embedded: true}, []string{"--brokers", "--embedded", "exclude"}},
 		{"data without embedded", Flags{Brokers: "a:1", Data: "d"}, []string{"--data", "--embedded"}},
 		{"no file", Flags{ConfigFile: missing}, []string{"--config", missing}},
@@ -106,10 +121,15 @@ func TestMistakesEndWithExitUsageAndSayWhatIsWanted(t *testing.T) {
 			Flags{Brokers: "a:1", Settings: []string{"acks=7", "linger.ms=soon", "nonsense"}},
 			[]string{"acks", "linger.ms", "nonsense"},
 		},
+		{"a mistake in the environment", Flags{Brokers: "a:1"}, []string{"OMNIBUS_ACKS", "acks", "7"}},
 		{"mistakes in a file", Flags{ConfigFile: writeFile(t, "acks=7\nlinger.ms=soon\n"), Brokers: "a:1"}, []string{"client.properties", "acks", "linger.ms"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			f, _ := factory(nil)
+			var env map[string]string
+			if strings.HasSuffix(test.name, "in the environment") {
+				env = map[string]string{"OMNIBUS_ACKS": "7"}
+			}
+			f, _ := factory(env)
 			_, err := test.flags.Open(t.Context(), f)
 			if code := cli.CodeOf(err); err == nil || code != cli.ExitUsage {
 				t.Fatalf("error %v with code %d, want code %d", err, code, cli.ExitUsage)
@@ -185,5 +205,25 @@ func TestDataDirFollowsTheOperatingSystem(t *testing.T) {
 		if filepath.ToSlash(got) != test.want || (err == nil) != (test.want != "") {
 			t.Errorf("%s %v: %q, %v; want %q", test.goos, test.env, got, err, test.want)
 		}
+	}
+}
+
+func TestEverySettingHasAVariable(t *testing.T) {
+	for setting, want := range map[string]string{
+		"linger.ms": "OMNIBUS_LINGER_MS", "bootstrap.servers": "OMNIBUS_BOOTSTRAP_SERVERS",
+		"max.in.flight.requests.per.connection": "OMNIBUS_MAX_IN_FLIGHT_REQUESTS_PER_CONNECTION",
+		"omnibus.close.timeout.ms":              "OMNIBUS_CLOSE_TIMEOUT_MS",
+	} {
+		if got := variable(setting); got != want {
+			t.Errorf("%s: %s, want %s", setting, got, want)
+		}
+	}
+	names := make(map[string]string)
+	for _, property := range (omnibus.Config{}).Properties() {
+		name := variable(property.Name)
+		if other := names[name]; other != "" || name == brokersVariable || name == configVariable {
+			t.Errorf("%s and %s have the same variable", property.Name, other)
+		}
+		names[name] = property.Name
 	}
 }

@@ -9,11 +9,13 @@ import (
 func TestSourcesComeFromTheWeakestToTheStrongest(t *testing.T) {
 	file := writeFile(t, "# first\nlinger.ms = 1\n\nnonsense:2\nacks=\\\n  all\n")
 	flags := Flags{ConfigFile: file, Brokers: "flag:1", Settings: []string{"linger.ms=3", "broken", "acks=1"}}
-	got, err := flags.Sources(func(string) string { return "env:1" })
+	env := map[string]string{"OMNIBUS_BROKERS": "env:1", "OMNIBUS_BATCH_SIZE": "7", "OMNIBUS_CONFIG": "/not/this/file"}
+	got, err := flags.Sources(func(name string) string { return env[name] })
 	want := []Setting{
 		{"linger.ms", "1", file + ":2"},
 		{"nonsense", "2", file + ":4"},
 		{"acks", "all", file + ":5"},
+		{"batch.size", "7", "OMNIBUS_BATCH_SIZE"},
 		{"bootstrap.servers", "env:1", "OMNIBUS_BROKERS"},
 		{"linger.ms", "3", "-X"},
 		{"acks", "1", "-X"},

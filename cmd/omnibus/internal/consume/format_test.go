@@ -243,7 +243,7 @@ func TestACopyOverEnvelopesIsTheSame(t *testing.T) {
 				t.Fatal(err)
 			}
 			record.Topic = "copy"
-			if !yield(record) {
+			if !yield(*record) {
 				return
 			}
 		}

@@ -39,7 +39,7 @@ func (o *Options) read(ctx context.Context, stdin io.Reader) (*record, error) {
 	bad, isBad := errors.AsType[*input.BadInputError](err)
 	switch {
 	case err == nil:
-		return newRecord(&first), nil
+		return newRecord(first), nil
 	case cli.Interrupted(ctx):
 		return nil, &cli.ExitError{Code: cli.ExitInterrupted}
 	case err == io.EOF:

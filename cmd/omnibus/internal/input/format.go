@@ -60,6 +60,11 @@ type texts struct {
 	mapping   *mapping // nil for none
 }
 
+// plain reports whether the value is the piece as it is, and nothing else comes from it.
+func (t *texts) plain() bool {
+	return t.separator == nil && t.nulls.marker == nil && !t.nulls.empty && t.mapping == nil
+}
+
 func (t *texts) fill(ctx context.Context, record *omnibus.Record, piece lines.Line) error {
 	value := piece.Bytes
 	if t.separator != nil {

@@ -83,7 +83,7 @@ func FuzzReader(f *testing.F) {
 			case errors.Is(err, io.EOF):
 				return
 			case isBad:
-				record = omnibus.Record{Tag: bad.Tag, Value: bad.Raw}
+				record = &omnibus.Record{Tag: bad.Tag, Value: bad.Raw}
 			case err != nil:
 				continue
 			}
@@ -114,7 +114,7 @@ func TestEnvelopesOf100000RecordsBecomeTheSameRecords(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := generated(again, i)
-		if got, want := fmt.Sprintf("%#v", plain(got)), fmt.Sprintf("%#v", plain(want)); got != want {
+		if got, want := fmt.Sprintf("%#v", plain(*got)), fmt.Sprintf("%#v", plain(want)); got != want {
 			t.Fatalf("record %d is\n%s, want\n%s", i, got, want)
 		}
 	}

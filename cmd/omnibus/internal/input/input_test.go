@@ -61,7 +61,7 @@ func all(t *testing.T, r *Reader) []string {
 		case err != nil:
 			got = append(got, err.Error())
 		default:
-			got = append(got, string(envelope.Append(nil, &record)))
+			got = append(got, string(envelope.Append(nil, record)))
 		}
 	}
 }

@@ -91,12 +91,13 @@ type Reader struct {
 	whole  bool // each source is one record
 	strip  bool // a carriage return at the end of a piece is none of its bytes
 	marked bool // a byte order mark at the beginning of a source is none of its bytes
+	plain  bool // each piece is a value as it is, and all else of a record is the template's
 	done   atomic.Int64
 	total  int64 // bytes to be read; -1 if that is not known
 
 	// owned by the caller of Next
 	template omnibus.Record // what all records have
-	record   omnibus.Record // the one being made; a field, because a variable would be allocated for each
+	record   omnibus.Record // the one that was made last; a field, because a variable would be allocated for each
 	count    uint64
 }
 
@@ -118,6 +119,9 @@ func (o *Options) Open(s Sources) (*Reader, error) {
 	}
 	if r.format, err = newFormat(o); err != nil {
 		return nil, err
+	}
+	if text, ok := r.format.(*texts); ok {
+		r.plain, r.record = text.plain() && !r.strip, r.template
 	}
 	config := lines.Config{LineBytesMax: o.pieceBytesMax(s.RecordBytesMax), Delimiter: o.Delimiter, Whole: r.whole, Repeat: s.Repeat}
 	r.lines = lines.NewReader(sources, config)
@@ -158,12 +162,24 @@ func (r *Reader) open(s Sources, asIs bool) ([]lines.Source, error) {
 	return list, errors.Join(errs...)
 }
 
-// Next returns the next record, or io.EOF after the last. Its bytes are valid until the next call. Its Topic is empty
+// Next returns the next record, or io.EOF after the last. It and its bytes are the caller's until the next call. Its Topic is empty
 // unless an envelope names one, and its Tag is what Origin knows it by: tags are greater than 0 and rise, not always by 1.
 //
 // A *BadInputError counts as read, and reading may go on after it; after a *lines.ReadError it goes on with the next source.
 // When ctx ends while Next waits for input, it returns the context's cause.
-func (r *Reader) Next(ctx context.Context) (omnibus.Record, error) {
+func (r *Reader) Next(ctx context.Context) (*omnibus.Record, error) {
+	if r.plain { // to copy the template for each line took as long as to find the line
+		if line, ok := r.lines.AtHand(); ok {
+			r.record.Value, r.record.Tag = line.Bytes, line.Seq
+			r.count++
+			return &r.record, nil
+		}
+	}
+	return r.next(ctx)
+}
+
+// next is Next where there is more to do.
+func (r *Reader) next(ctx context.Context) (*omnibus.Record, error) {
 	for {
 		piece, err := r.cutter.Next(ctx)
 		if err == nil {
@@ -175,10 +191,10 @@ func (r *Reader) Next(ctx context.Context) (omnibus.Record, error) {
 			continue
 		}
 		if err != nil {
-			return omnibus.Record{}, r.bad(piece, err)
+			return nil, r.bad(piece, err)
 		}
 		r.count++
-		return r.record, nil
+		return &r.record, nil
 	}
 }
 

@@ -102,6 +102,7 @@ func TestBrokenCompressedInputsAreReadErrors(t *testing.T) {
 			}
 			if err != nil {
 				last = err
+				continue
 			}
 			value = string(record.Value)
 		}

@@ -113,6 +113,9 @@ func NewReader(sources []Source, config Config) *Reader {
 // Next returns the next line, or io.EOF after the last. A *TooLongError counts as a line and reading may go on; after a
 // *ReadError it goes on with the next source. When ctx ends while Next waits for input, it returns the context's cause.
 func (r *Reader) Next(ctx context.Context) (Line, error) {
+	if line, ok := r.AtHand(); ok {
+		return line, nil
+	}
 	for {
 		if rest := r.chunk.bytes[r.at:]; len(rest) > 0 {
 			end := r.delimited(rest)
@@ -137,6 +140,23 @@ func (r *Reader) Next(ctx context.Context) (Line, error) {
 			return Line{}, err
 		}
 	}
+}
+
+// AtHand returns the next line if that takes no more than to find its end: it was read already, from end to end, and has a
+// delimiter of one byte. If it says false Next has to be asked. Nearly every line is at hand, which is why it has a way of its
+// own: the general one takes twice the time.
+func (r *Reader) AtHand() (line Line, ok bool) {
+	if r.begun || r.config.Whole || len(r.config.Delimiter) != 1 {
+		return Line{}, false
+	}
+	rest := r.chunk.bytes[r.at:]
+	end := bytes.IndexByte(rest, r.config.Delimiter[0])
+	if end < 0 || end > r.config.LineBytesMax {
+		return Line{}, false
+	}
+	r.at += end + 1
+	r.seq++
+	return Line{Bytes: rest[:end], Seq: r.seq, Number: r.seq - r.first + 1}, true
 }
 
 // delimited returns how many bytes of rest end with the delimiter of the line that was begun; 0 if it goes on. It looks for
@@ -228,6 +248,9 @@ func (r *Reader) refill(ctx context.Context) error {
 	case next, ok := <-r.pump.full:
 		if !ok {
 			return io.EOF
+		}
+		if next.broken != nil {
+			panic(next.broken) // invariant: a source that panics does so where its reader can recover
 		}
 		r.chunk, r.at = next, 0
 		return nil

@@ -340,3 +340,19 @@ func (p *pieces) Read(b []byte) (int, error) {
 	}
 	return n, nil
 }
+
+type brokenSource struct{}
+
+func (brokenSource) Read([]byte) (int, error) { panic("a source is broken") }
+
+func TestThePanicOfASourceComesOutOfNext(t *testing.T) {
+	r := NewReader([]Source{{Name: "broken", Reader: brokenSource{}}}, Config{LineBytesMax: 100})
+	defer r.Close()
+	defer func() {
+		if broken := recover(); broken != "a source is broken" {
+			t.Errorf("recovered %v", broken)
+		}
+	}()
+	r.Next(t.Context())
+	t.Error("Next returned")
+}

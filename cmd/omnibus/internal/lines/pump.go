@@ -18,6 +18,7 @@ type chunk struct {
 	source int
 	end    bool  // no more of this source follows
 	err    error // why it ended, if not by its end
+	broken any   // the panic of a source, to go on in the goroutine that reads
 }
 
 // pump reads ahead in a goroutine of its own.
@@ -78,10 +79,15 @@ func (p *pump) source(i int) bool {
 }
 
 // read fills the buffer with whatever one read of source i brings.
-func (p *pump) read(i int, buffer []byte) chunk {
+func (p *pump) read(i int, buffer []byte) (c chunk) {
+	defer func() {
+		if broken := recover(); broken != nil {
+			c = chunk{source: i, end: true, broken: broken}
+		}
+	}()
 	reader := p.sources[i].Reader
 	n, err := reader.Read(buffer[:chunkBytes])
-	c := chunk{bytes: buffer[:n], source: i}
+	c = chunk{bytes: buffer[:n], source: i}
 	if err == nil {
 		return c
 	}

@@ -1,33 +1,20 @@
-// Package produce is the command `omnibus produce`: lines of files or of standard input become records, and each record
-// has an outcome that is counted.
-//
-// Invariants of its summary, whatever happens:
-//
-//	read     = accepted + skipped
-//	accepted = acked + not_written + unknown
-//
-// A line counts as read once it was taken from the input; as skipped if it never became an accepted record (bad input, or
-// the line at which the work was given up); as unknown if the producer ended without telling its outcome.
+// Package produce is the command `omnibus produce`: files or standard input become records, and each record has an outcome
+// that is told and counted. Package input reads the records, package job sends them.
 package produce
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
-	"github.com/omnibus-kafka/omnibus"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/cli"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/connect"
-	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/lines"
+	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/dlq"
+	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/input"
+	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/job"
 )
-
-// stdinName is how standard input is named among the files.
-const stdinName = "-"
 
 // Options are what the command line said.
 type Options struct {
@@ -37,14 +24,12 @@ type Options struct {
 	Files []string
 	// Connect finds the cluster.
 	Connect connect.Flags
-	// KeySeparator splits a line into key and value; empty for records without a key.
-	KeySeparator string
-	// OnBadInput is "fail" to stop at the first bad line, or "skip" to go on.
-	OnBadInput string
-	// Summary is "text", or "json" for one more summary, on standard output.
-	Summary string
-
-	delivery delivery
+	// Input says what the input looks like.
+	Input input.Options
+	// Job says how the records travel, and what is shown of it.
+	Job job.Flags
+	// Repeat is how many times the files are sent.
+	Repeat uint64
 }
 
 // NewCmdProduce returns the command. runF replaces what it does, for tests of the flags; nil for the real thing.
@@ -55,22 +40,26 @@ func NewCmdProduce(f *cli.Factory, runF func(context.Context, *Options) error) *
 	}
 	cmd := &cobra.Command{
 		Use:   "produce TOPIC [FILE…]",
-		Short: "Write lines to a topic, a record each",
-		Long: `Write the lines of the files, or of standard input, to a topic: one record a line.
+		Short: "Write files or standard input to a topic, a record for each line",
+		Long: `Write files, or standard input, to a topic: one record for each line.
 
 The newline that ends a line belongs to no record. An empty line is a record with an empty value. A record has no key
-(null) unless --key-separator splits one off. Carriage returns and all other bytes are kept as they are.
+(null) unless a flag gives it one. Carriage returns and all other bytes are kept as they are. --format has other forms.
 
 A summary on standard error tells how many records were acknowledged, were not written, or may have been written.
+--summary json prints it on standard output, too: read is accepted and skipped, accepted is acked, not_written and unknown.
+
+` + job.FormatHelp + `
+
+Settings come from flags, -X, the environment (OMNIBUS_LINGER_MS=20 is linger.ms=20), --config and defaults, in this order.
 
 ` + cli.ExitHelp,
 		Example: `  omnibus produce orders orders.ndjson --embedded
   omnibus produce orders --brokers localhost:9092 < orders.ndjson
-  omnibus produce users users.tsv --brokers k1:9092,k2:9092 --key-separator $'\t' --compression zstd`,
-		Args: cobra.MinimumNArgs(1),
+  omnibus produce users users.tsv --brokers k1:9092,k2:9092 --key-separator $'\t' --compression zstd
+  omnibus produce orders orders.ndjson.gz -b localhost:9092 --key .id --dlq failed.ndjson --summary json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.Topic, o.Files = args[0], args[1:]
-			if err := o.check(cmd.Flags().Changed("key-separator")); err != nil {
+			if err := o.take(args, cmd.Flags().Changed("topic"), cmd.Flags().Changed("repeat")); err != nil {
 				return cli.Usage(err)
 			}
 			return runF(cmd.Context(), o)
@@ -78,113 +67,50 @@ A summary on standard error tells how many records were acknowledged, were not w
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
+	flags.StringVarP(&o.Topic, "topic", "t", "", "`topic` to write to, in place of the first argument")
 	o.Connect.AddTo(flags)
-	o.delivery.addTo(flags)
-	flags.StringVarP(&o.KeySeparator, "key-separator", "K", "", "`text` between a line's key and its value; a line without it is bad input")
-	flags.StringVar(&o.OnBadInput, "on-bad-input", "fail", "what to do at a bad line: fail (stop reading, exit 4) or skip (go on, exit 4)")
-	flags.StringVar(&o.Summary, "summary", "text", "text, or json for a JSON object on standard output besides")
+	o.Input.AddTo(flags)
+	flags.Uint64Var(&o.Repeat, "repeat", 1, "send the files so many `times`, one round after the other")
+	o.Job.AddTo(flags)
 	return cmd
 }
 
-func (o *Options) check(separatorGiven bool) error {
+// take sorts the arguments into topic and files, and checks the flags.
+func (o *Options) take(args []string, topicGiven, repeatGiven bool) error {
+	if !topicGiven {
+		if len(args) == 0 {
+			return errors.New("no topic: name it as the first argument, or with -t")
+		}
+		o.Topic, args = args[0], args[1:]
+	}
+	o.Files = args
 	var errs []error
-	if separatorGiven && o.KeySeparator == "" {
-		errs = append(errs, errors.New("--key-separator is empty, want the text between key and value: leave the flag out for records without a key"))
+	if o.Topic == "" {
+		errs = append(errs, errors.New("the topic is empty, want its name"))
 	}
-	if o.OnBadInput != "fail" && o.OnBadInput != "skip" {
-		errs = append(errs, fmt.Errorf("--on-bad-input is %q, want fail or skip", o.OnBadInput))
+	if repeatGiven && o.Repeat == 0 {
+		errs = append(errs, fmt.Errorf("--repeat is 0, want 1 or more"))
 	}
-	if o.Summary != "text" && o.Summary != "json" {
-		errs = append(errs, fmt.Errorf("--summary is %q, want text or json", o.Summary))
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, o.Input.Validate())...)
 }
 
-// Run does the work: it finds the cluster, sends every line, waits for every outcome and sums up. The error carries the
-// exit code.
-func Run(ctx context.Context, f *cli.Factory, o *Options) (err error) {
-	sources, err := openSources(o.Files, f.IO.In)
-	if err != nil {
-		return cli.Usage(err)
+// Run sends the input. The error carries the exit code.
+func Run(ctx context.Context, f *cli.Factory, o *Options) error {
+	work := &job.Work{
+		Topic: o.Topic, Connect: &o.Connect, Flags: &o.Job,
+		Open: func(recordBytesMax int) (job.Source, error) {
+			return o.Input.Open(input.Sources{
+				Files: o.Files, Stdin: f.IO.In, Repeat: o.Repeat, RecordBytesMax: recordBytesMax,
+			})
+		},
+		Reads: func(letters *dlq.File) bool {
+			for _, name := range o.Files {
+				if letters.Is(name) {
+					return true
+				}
+			}
+			return false
+		},
 	}
-	overrides, err := o.delivery.settings()
-	if err != nil {
-		return cli.Usage(err)
-	}
-	target, err := o.Connect.Open(ctx, f, overrides...)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if closeErr := target.Close(); closeErr != nil {
-			err = errors.Join(err, cli.Fatal(closeErr))
-		}
-	}()
-	target.Log(f.Logger())
-	producer, err := omnibus.Open(ctx, target.Config)
-	if err != nil {
-		return cli.Usage(err)
-	}
-	reader := lines.NewReader(sources, lines.Config{LineBytesMax: maxRequestBytes(target.Config)})
-	defer reader.Close()
-	job := newJob(o, producer, reader, f.IO.Err)
-	summary := job.run(ctx)
-	summary.Cluster = target.Cluster
-	return report(f.IO, o.Summary, summary)
-}
-
-// openSources opens every file before anything is sent, so that a misspelt name is no half-done work.
-func openSources(files []string, stdin io.Reader) ([]lines.Source, error) {
-	if len(files) == 0 {
-		files = []string{stdinName}
-	}
-	var sources []lines.Source
-	var errs []error
-	for _, name := range files {
-		if name == stdinName {
-			sources = append(sources, lines.Source{Name: "standard input", Reader: io.NopCloser(stdin)})
-			continue
-		}
-		file, err := openFile(name)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		sources = append(sources, lines.Source{Name: name, Reader: file})
-	}
-	if len(errs) > 0 {
-		for _, source := range sources {
-			source.Reader.(io.Closer).Close()
-		}
-	}
-	return sources, errors.Join(errs...)
-}
-
-func openFile(name string) (*os.File, error) {
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	info, err := file.Stat()
-	if err == nil && info.IsDir() {
-		err = fmt.Errorf("%s is a directory: name its files", name)
-	}
-	if err != nil {
-		file.Close()
-		return nil, err
-	}
-	return file, nil
-}
-
-// maxRequestBytes is the longest line that can become a record.
-func maxRequestBytes(config omnibus.Config) int {
-	for _, property := range config.Properties() {
-		if property.Name != "max.request.size" {
-			continue
-		}
-		if size, err := strconv.Atoi(property.Value); err == nil {
-			return size
-		}
-	}
-	return 1 << 20
+	return work.Run(ctx, f)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/explain"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/partitionof"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/produce"
+	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/replay"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/serve"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/topic"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/version"
@@ -38,6 +39,7 @@ try and for development.`,
 	}
 	cmd.AddCommand(
 		produce.NewCmdProduce(f, nil),
+		replay.NewCmdReplay(f, nil),
 		consume.NewCmdConsume(f, nil),
 		serve.NewCmdServe(f, nil),
 		topic.NewCmdTopic(f),
@@ -53,14 +55,20 @@ try and for development.`,
 }
 
 // Execute runs the command line and returns the exit code, having told the user what went wrong.
-func Execute(ctx context.Context, f *cli.Factory, args []string) int {
+func Execute(ctx context.Context, f *cli.Factory, args []string) (code int) {
+	defer func() {
+		if broken := recover(); broken != nil {
+			f.Broken(broken)
+			code = cli.ExitFatal
+		}
+	}()
 	cmd := NewCmdRoot(f)
 	cmd.SetArgs(args)
 	cmd.SetIn(f.IO.In)
 	cmd.SetOut(f.IO.Out)
 	cmd.SetErr(f.IO.Err)
 	used, err := cmd.ExecuteContextC(ctx)
-	code := cli.CodeOf(err)
+	code = cli.CodeOf(err)
 	if err == nil || err.Error() == "" {
 		return code
 	}

@@ -1,4 +1,4 @@
-package produce
+package job
 
 import (
 	"errors"
@@ -13,24 +13,27 @@ import (
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/connect"
 )
 
-// delivery are the flags that say how records travel. Each is a short way to write a Java setting, and is checked where
+// Delivery are the flags that say how records travel. Each is a short way to write a Java setting, and is checked where
 // those are.
-type delivery struct {
+type Delivery struct {
 	acks        string
 	compression string
 	linger      string
 	batchSize   string
+	partitioner string
 }
 
-func (d *delivery) addTo(flags *pflag.FlagSet) {
+func (d *Delivery) addTo(flags *pflag.FlagSet) {
 	flags.StringVar(&d.acks, "acks", "", "who must have a record before it counts: all (default), 1 (the leader) or 0 (nobody)")
 	flags.StringVarP(&d.compression, "compression", "z", "", "`codec` none (default), gzip, snappy, lz4 or zstd, with a level as in zstd:6")
 	flags.StringVar(&d.linger, "linger", "", "how long a record may wait for company, such as 20ms (default 5ms)")
 	flags.StringVar(&d.batchSize, "batch-size", "", "`bytes` at which a batch is full, such as 64KiB (default 16KiB)")
+	flags.StringVar(&d.partitioner, "partitioner", "",
+		"`name` of the rule for keys: default (Java's murmur2), consistent_random (librdkafka's, kcat's), sarama-hash, round-robin, …")
 }
 
 // settings are the flags that were given, under their Java names.
-func (d *delivery) settings() ([]connect.Setting, error) {
+func (d *Delivery) settings() ([]connect.Setting, error) {
 	var settings []connect.Setting
 	var errs []error
 	add := func(origin, value string, convert func(string) ([]connect.Setting, error)) {
@@ -46,13 +49,19 @@ func (d *delivery) settings() ([]connect.Setting, error) {
 			settings = append(settings, s)
 		}
 	}
-	add("--acks", d.acks, func(v string) ([]connect.Setting, error) {
-		return []connect.Setting{{Name: "acks", Value: v}}, nil
-	})
+	add("--acks", d.acks, named("acks"))
+	add("--partitioner", d.partitioner, named("partitioner.class"))
 	add("--compression", d.compression, compressionSettings)
 	add("--linger", d.linger, lingerSettings)
 	add("--batch-size", d.batchSize, batchSizeSettings)
 	return settings, errors.Join(errs...)
+}
+
+// named is the setting of that name with the flag's own value.
+func named(name string) func(string) ([]connect.Setting, error) {
+	return func(value string) ([]connect.Setting, error) {
+		return []connect.Setting{{Name: name, Value: value}}, nil
+	}
 }
 
 // compressionSettings splits codec:level.
