@@ -43,7 +43,6 @@ func (c *Core) misnumbered(p Passenger, err error) {
 	if !c.retry(p, err) || !l.Topic.mute {
 		return
 	}
-	l.backoffUntil = c.now // a guess costs no pause
 	open, _ := l.numbered()
 	n := len(open.Spans)
 	if guess {
@@ -139,7 +138,7 @@ func (c *Core) carryOut(l *Lane, step settling.Step, e *settling.Evidence) {
 		c.do.Refresh(l.Topic.Name)
 		l.backoffUntil = max(step.Until, c.now+max(c.Config.RetryBackoff.After(1+step.Tries, c.random.Float64()), pauseMin))
 	case settling.SendAt:
-		l.gap = step.Gap
+		l.gap, l.backoffUntil = step.Gap, c.now // no pause: there are no more guesses than batches
 		l.doubt.probe = l.batches[step.At]
 	case settling.Renumber:
 		c.renumber(l)
