@@ -40,7 +40,12 @@ func onNodes(t *testing.T, nodes, partitions int, config omnibus.Config, test fu
 		cluster.AddTopic("t", partitions, sim.TopicOptions{})
 		r := &rig{T: t, cluster: cluster, began: time.Now()}
 		r.producer = r.open(config)
-		defer r.producer.Close()
+		defer func() {
+			r.producer.Close()
+			if n := r.producer.Stats().DataLosses; n > 0 { // nothing here makes a cluster lose what it acknowledged
+				r.Errorf("%d false alarms of lost data", n)
+			}
+		}()
 		test(r)
 	})
 }

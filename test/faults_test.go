@@ -101,6 +101,9 @@ func mustFinish(t *testing.T, l *load) {
 	if after.BufferUsedBytes != 0 {
 		t.Errorf("%s: %d bytes of buffer.memory were not given back", l.topic, after.BufferUsedBytes)
 	}
+	if after.DataLosses > 0 {
+		t.Errorf("%s: %d false alarms of lost data", l.topic, after.DataLosses)
+	}
 	t.Logf("%s: %d records before it was to end, %d more in %v; %d batches sent again, %d requests lost",
 		l.topic, before.Accepted, after.Accepted-before.Accepted, time.Since(began).Round(time.Millisecond),
 		after.RetriedBatches, after.RequestsLost)

@@ -124,6 +124,9 @@ func open(t testing.TB, config omnibus.Config) *omnibus.Producer {
 		if err := p.Close(); err != nil {
 			t.Errorf("Close: %v", err)
 		}
+		if n := p.Stats().DataLosses; n > 0 {
+			t.Errorf("%d false alarms of lost data", n)
+		}
 	})
 	return p
 }

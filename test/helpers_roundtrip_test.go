@@ -24,6 +24,9 @@ func openOn(t testing.TB, brokers []string, configure ...func(*omnibus.Config)) 
 		if err := p.Close(); err != nil {
 			t.Errorf("Close: %v", err)
 		}
+		if n := p.Stats().DataLosses; n > 0 {
+			t.Errorf("%d false alarms of lost data", n)
+		}
 	})
 	return p
 }
