@@ -16,14 +16,17 @@ import (
 // but Do.
 type Conn struct {
 	// Immutable after Connect.
-	cfg      *Config
-	address  string
-	socket   net.Conn
-	plainTCP bool // else requests are gathered into one piece, for writev does nothing for a wrapped connection
-	versions map[int16]versionRange
-	format   *kmsg.RequestFormatter
-	counters *Counters
-	logger   *slog.Logger
+	cfg       *Config
+	address   string
+	transport net.Conn // what was dialed; it is what is closed, for closing TLS may wait 5 s for a peer that does not read
+	socket    net.Conn // transport, or TLS over it
+	plainTCP  bool     // else requests are gathered into one piece, for writev does nothing for a wrapped connection
+	versions  map[int16]versionRange
+	format    *kmsg.RequestFormatter
+	counters  *Counters
+	logger    *slog.Logger
+
+	lifetime time.Duration // of the authentication, set by the handshake; 0 is for ever
 
 	handler Handler      // set by Start
 	loops   atomic.Int32 // loops that have not ended
@@ -35,6 +38,7 @@ type Conn struct {
 	// Owned by Connect, then by the read loop.
 	frames   frameReader
 	response wire.ProduceResponse
+	answered bool // a request, since Start
 
 	mu connState
 }
@@ -51,19 +55,21 @@ type connState struct {
 	cause         error
 	writeEnded    bool
 	armed         time.Time // the socket's read deadline; zero is none
-	lastUsed      time.Time // the last request accepted or settled
+	lastUsed      time.Time // the last request accepted or settled, renewals not counted
+	renewal       renewal
 }
 
 func newConn(cfg *Config, address string, socket net.Conn) *Conn {
 	_, plainTCP := socket.(*net.TCPConn)
 	c := &Conn{
-		cfg:      cfg,
-		address:  address,
-		socket:   socket,
-		plainTCP: plainTCP,
-		format:   kmsg.NewRequestFormatter(kmsg.FormatterClientID(cfg.ClientID)),
-		counters: cfg.counters(),
-		logger:   cfg.logger().With("broker", address),
+		cfg:       cfg,
+		address:   address,
+		transport: socket,
+		socket:    socket,
+		plainTCP:  plainTCP,
+		format:    kmsg.NewRequestFormatter(kmsg.FormatterClientID(cfg.ClientID)),
+		counters:  cfg.counters(),
+		logger:    cfg.logger().With("broker", address),
 	}
 	c.frames = frameReader{source: socket, received: &c.counters.BytesIn}
 	c.mu.sendable = sync.NewCond(&c.mu)
@@ -89,6 +95,7 @@ func (c *Conn) Start(handler Handler) {
 	c.loops.Store(2)
 	c.startWriting()
 	c.startReading()
+	c.renewLater(c.lifetime)
 }
 
 // Address is the broker's "host:port" as it was given to Connect.
@@ -136,7 +143,7 @@ func (c *Conn) Close(err error) {
 	c.mu.Lock()
 	c.closeLocked(err)
 	c.mu.Unlock()
-	c.socket.Close()
+	c.transport.Close()
 }
 
 // closeLocked stops acceptance and wakes the loops. The socket is still to be closed.
@@ -146,6 +153,7 @@ func (c *Conn) closeLocked(err error) {
 	}
 	c.mu.closed, c.mu.cause = true, err
 	c.mu.sendable.Signal()
+	c.stopRenewalLocked()
 }
 
 func (c *Conn) enqueue(next call) bool {
@@ -154,8 +162,12 @@ func (c *Conn) enqueue(next call) bool {
 	if c.mu.closed {
 		return false
 	}
-	c.mu.lastUsed = next.queuedAt
-	c.mu.calls.push(next)
+	if next.renewal {
+		c.mu.calls.insert(next)
+	} else {
+		c.mu.lastUsed = next.queuedAt
+		c.mu.calls.push(next)
+	}
 	c.armLocked(next.deadline)
 	c.mu.sendable.Signal()
 	return true

@@ -28,6 +28,11 @@ type controlCall struct {
 // Errors: ErrUnsupported if there is no common version (nothing was sent), ctx's error, or why the connection ended.
 // The broker's own error codes are in the response.
 func (c *Conn) Do(ctx context.Context, request kmsg.Request) (kmsg.Response, error) {
+	return c.do(ctx, request, false)
+}
+
+// do is Do, also for the renewal of the authentication.
+func (c *Conn) do(ctx context.Context, request kmsg.Request, renewal bool) (kmsg.Response, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -49,6 +54,7 @@ func (c *Conn) Do(ctx context.Context, request kmsg.Request) (kmsg.Response, err
 		version:       version,
 		responseLimit: controlResponseBytesMax,
 		expectsAnswer: true,
+		renewal:       renewal,
 		queuedAt:      now,
 		deadline:      now.Add(c.cfg.requestTimeout()),
 	})

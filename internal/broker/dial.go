@@ -36,9 +36,8 @@ func (d *Dialing) open(ctx context.Context, cfg *Config, address string) (*Conn,
 	if err != nil {
 		return nil, dialError(address, err)
 	}
-	d.reached(PhaseAPI)
 	c := newConn(cfg, address, socket)
-	if err := c.handshake(ctx); err != nil {
+	if err := c.handshake(ctx, d); err != nil {
 		socket.Close()
 		return nil, err
 	}

@@ -57,6 +57,10 @@ func (d *Dialing) Err() error {
 		failure.Err = fmt.Errorf("no answer for %v; check the host's name and the name server", waited.Round(time.Millisecond))
 	case PhaseTCP:
 		failure.Err = fmt.Errorf("no answer for %v; %s", waited.Round(time.Millisecond), adviceUnreachable)
+	case PhaseTLS:
+		failure.Err = errors.New(adviceSilentTLS(waited))
+	case PhaseSASL:
+		failure.Err = errors.New(adviceSilentSASL(waited))
 	default:
 		failure.Err = errors.New(adviceSilent(waited))
 	}

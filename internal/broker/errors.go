@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/omnibus-kafka/omnibus/internal/authn"
 )
 
 // Phase is the step of reaching a broker at which an attempt failed.
@@ -17,10 +19,11 @@ type Phase string
 
 // The phases in the order in which Connect passes them.
 const (
-	PhaseDNS Phase = "dns" // the name has no address
-	PhaseTCP Phase = "tcp" // no address accepts a connection
-	PhaseTLS Phase = "tls" // one side speaks TLS, the other does not
-	PhaseAPI Phase = "api" // the peer is no broker, or none that can be used
+	PhaseDNS  Phase = "dns"  // the name has no address
+	PhaseTCP  Phase = "tcp"  // no address accepts a connection
+	PhaseTLS  Phase = "tls"  // one side speaks TLS and the other does not, or does not believe the other
+	PhaseSASL Phase = "sasl" // the broker does not let this client in, or could not be asked to
+	PhaseAPI  Phase = "api"  // the peer is no broker, or none that can be used
 )
 
 // ConnectError says why no connection to a broker came about. Nothing but the handshake was sent.
@@ -40,6 +43,10 @@ func (e *ConnectError) Error() string {
 
 // Unwrap returns the cause.
 func (e *ConnectError) Unwrap() error { return e.Err }
+
+// Permanent reports whether the next attempt would fail alike unless somebody mends something: who is not let in is not
+// let in a second later.
+func (e *ConnectError) Permanent() bool { return authn.Permanent(e.Err) }
 
 // LostError says why an established connection ended before its requests were answered. Its phase is PhaseAPI.
 type LostError struct {

@@ -34,19 +34,38 @@ func (r versionRange) describe(key int16) string {
 	return fmt.Sprintf("the broker supports %s %d to %d", kmsg.NameForKey(key), r.min, r.max)
 }
 
-// handshake makes a fresh connection ready for requests: it learns what the broker supports and refuses one that
-// cannot be used. When ctx ends, so does it.
-func (c *Conn) handshake(ctx context.Context) error {
+// handshake makes a fresh connection ready for requests: it starts TLS, learns what the broker supports, refuses one
+// that cannot be used, and authenticates. When ctx ends, so does it.
+func (c *Conn) handshake(ctx context.Context, watch *Dialing) error {
 	begun := time.Now()
-	stop := context.AfterFunc(ctx, func() { c.socket.SetDeadline(time.Unix(1, 0)) })
-	err := c.agreeOnVersions()
+	stop := context.AfterFunc(ctx, func() { c.transport.SetDeadline(time.Unix(1, 0)) })
+	phase, err := c.shakeHands(ctx, watch)
 	if !stop() {
 		err = ctx.Err() // even after a success: the deadline in the past cannot be told to stay away any more
 	}
 	if err != nil {
-		return handshakeError(c.address, time.Since(begun), err)
+		return c.handshakeFailed(phase, time.Since(begun), err)
 	}
 	return nil
+}
+
+// shakeHands takes the steps of the handshake, and names the one that failed.
+func (c *Conn) shakeHands(ctx context.Context, watch *Dialing) (Phase, error) {
+	if c.cfg.TLS != nil {
+		watch.reached(PhaseTLS)
+		if err := c.startTLS(); err != nil {
+			return PhaseTLS, err
+		}
+	}
+	watch.reached(PhaseAPI)
+	if err := c.agreeOnVersions(); err != nil {
+		return PhaseAPI, err
+	}
+	if c.cfg.SASL != nil {
+		watch.reached(PhaseSASL)
+		return PhaseSASL, c.authenticate(ctx)
+	}
+	return PhaseAPI, nil
 }
 
 func (c *Conn) agreeOnVersions() error {
@@ -117,8 +136,8 @@ func (c *Conn) askApiVersions(version int16) (*kmsg.ApiVersionsResponse, error) 
 	return response, nil
 }
 
-// exchange sends one request of the handshake and waits for its answer. Handshake answers have the header without tags
-// (ApiVersions always, for a client that does not know the broker yet must be able to read it).
+// exchange sends one request of the handshake and waits for its answer. The answer to ApiVersions has the header without
+// tags in all versions, for a client that does not know the broker yet must be able to read it.
 func (c *Conn) exchange(request kmsg.Request, limit int) (body []byte, err error) {
 	c.mu.Lock()
 	id := c.nextIDLocked()
@@ -146,7 +165,8 @@ func (c *Conn) exchange(request kmsg.Request, limit int) (body []byte, err error
 	if err != nil {
 		return nil, err
 	}
-	answered, body, err := wire.ParseResponseHeader(false, frame)
+	flexible := request.IsFlexible() && request.Key() != apiVersionsKey
+	answered, body, err := wire.ParseResponseHeader(flexible, frame)
 	if err != nil || answered != id {
 		return nil, protocolError("answer with correlation id %d, expected %d", answered, id)
 	}

@@ -12,6 +12,7 @@ type call struct {
 	responseLimit int   // bytes
 	expectsAnswer bool  // false for Produce with acks=0
 	touched       bool  // some of its bytes may have left this process
+	renewal       bool  // it belongs to the renewal of the authentication, and goes before all others
 	queuedAt      time.Time
 	deadline      time.Time
 }
@@ -39,6 +40,15 @@ func (q *queue) push(c call) {
 	}
 	*q.at(q.tail) = c
 	q.tail++
+}
+
+// insert puts a call before those that have not begun, which are few.
+func (q *queue) insert(c call) {
+	q.push(c)
+	for seq := q.tail - 1; seq > q.begun; seq-- {
+		*q.at(seq) = *q.at(seq - 1)
+	}
+	*q.at(q.begun) = c
 }
 
 func (q *queue) grow() {

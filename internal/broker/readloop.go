@@ -19,7 +19,7 @@ func (c *Conn) readLoop() {
 	c.mu.Lock()
 	c.closeLocked(c.readCauseLocked(err))
 	c.mu.Unlock()
-	c.socket.Close()
+	c.transport.Close()
 	c.loopEnded()
 }
 
@@ -71,6 +71,7 @@ func (c *Conn) settle(seq uint64, asked call, frame []byte) error {
 		return err
 	}
 	c.counters.Responses.Add(1)
+	c.answered = true
 	if asked.control != nil {
 		asked.control.done <- nil
 	} else {
@@ -106,8 +107,9 @@ func (c *Conn) takeWritten(seq uint64, now time.Time) error {
 		c.mu.writeReturned.Wait()
 	}
 	c.mu.telling = true
-	c.mu.calls.pop()
-	c.mu.lastUsed = now
+	if answered := c.mu.calls.pop(); !answered.renewal {
+		c.mu.lastUsed = now
+	}
 	return nil
 }
 
@@ -144,7 +146,11 @@ func (c *Conn) readCauseLocked(err error) error {
 	if c.mu.calls.empty() && !errors.Is(err, ErrProtocol) {
 		return fmt.Errorf("%w: %w", ErrPeerClosed, err)
 	}
-	if isDisconnect(err) {
+	switch {
+	case isDisconnect(err) && !c.answered && c.cfg.SASL == nil:
+		err = fmt.Errorf("the broker closed the connection at the first request: %w; its listener may want SASL "+
+			"(security.protocol=SASL_SSL or SASL_PLAINTEXT)", err)
+	case isDisconnect(err):
 		err = fmt.Errorf("the broker closed the connection: %w", err)
 	}
 	return c.lostLocked(err)

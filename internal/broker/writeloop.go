@@ -37,7 +37,7 @@ func (c *Conn) writeLoop() {
 func (c *Conn) beginCall() (next call, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for c.mu.calls.begun == c.mu.calls.tail && !c.mu.closed {
+	for c.heldBackLocked() && !c.mu.closed {
 		c.mu.sendable.Wait()
 	}
 	if c.mu.closed {
