@@ -36,6 +36,7 @@ type scripted struct {
 	mu struct {
 		sync.Mutex
 		down    map[string]bool
+		refusal error // of every dial
 		delay   time.Duration
 		brokers []kmsg.MetadataResponseBroker
 		topics  map[string]kmsg.MetadataResponseTopic
@@ -164,6 +165,9 @@ func (s *scripted) connect(_ context.Context, address string, _ *broker.Dialing)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.mu.dials++
+	if s.mu.refusal != nil {
+		return nil, &broker.ConnectError{Address: address, Phase: broker.PhaseSASL, Err: s.mu.refusal}
+	}
 	if s.mu.down[address] {
 		return nil, errors.New("tcp: connection refused")
 	}

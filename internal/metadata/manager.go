@@ -11,6 +11,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/omnibus-kafka/omnibus/internal/authn"
 	"github.com/omnibus-kafka/omnibus/internal/backoff"
 	"github.com/omnibus-kafka/omnibus/internal/metadata/control"
 )
@@ -136,7 +137,7 @@ func (m *Manager) Stats() Stats {
 }
 
 // Ready waits until the cluster has answered once. Its error holds ctx's, and how the brokers failed or what is
-// being waited for.
+// being waited for; it comes at once if they do not let this client in.
 func (m *Manager) Ready(ctx context.Context) error {
 	start := time.Now()
 	for {
@@ -148,6 +149,8 @@ func (m *Manager) Ready(ctx context.Context) error {
 			return nil
 		case stopped:
 			return ErrClosed
+		case authn.Permanent(cause):
+			return cause
 		}
 		select {
 		case <-news:

@@ -10,6 +10,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"github.com/omnibus-kafka/omnibus/internal/authn"
 	"github.com/omnibus-kafka/omnibus/internal/metadata/control"
 )
 
@@ -93,7 +94,7 @@ func (m *Manager) fail(r reply) {
 		run.troubleSince = r.question.sentAt
 	}
 	run.failures++
-	run.retryAt = now.Add(m.config.Retry.After(run.failures, rand.Float64()))
+	run.retryAt = now.Add(m.pause(r.err, run.failures))
 	m.maybeRebootstrap(now, r.err)
 
 	m.mu.Lock()
@@ -113,6 +114,22 @@ func (m *Manager) fail(r reply) {
 		m.config.Logger.Warn("metadata request failed", "failures", n, "retry_in", run.retryAt.Sub(now), "error", r.err)
 	}
 }
+
+// pause is how long to wait after so many failures. Who is not let in asks more and more seldom, so that no account is
+// locked and no broker's log is filled; nobody waits for it.
+func (m *Manager) pause(err error, failures int) time.Duration {
+	pause := m.config.Retry.After(failures, rand.Float64())
+	if authn.Permanent(err) {
+		pause = max(pause, min(shutOutPauseMin<<min(failures-1, 10), shutOutPauseMax))
+	}
+	return pause
+}
+
+// The pauses of a client that is not let in double from the one to the other.
+const (
+	shutOutPauseMin = time.Second
+	shutOutPauseMax = 10 * time.Second
+)
 
 // maybeRebootstrap sends the client back to its bootstrap list when a broker demands it, or after trouble that brokers
 // known now do not seem to end.

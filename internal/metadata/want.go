@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync/atomic"
 	"time"
+
+	"github.com/omnibus-kafka/omnibus/internal/authn"
 )
 
 // Want says that a topic is going to be used, and starts its look-up if nothing usable is known of it: for a new topic at
@@ -103,7 +105,7 @@ func (m *Manager) signal() {
 // Wait returns the topic as soon as it is usable and has the given partition; -1 is content with any. It waits through
 // "unknown topic" and "no leader", for topics may be about to be made, and for more partitions; it fails at once when
 // waiting cannot help (an invalid name, no authorization), but not by an answer older than Config.Retry.Max: rights can be
-// granted. For a known topic it costs an atomic load and a map look-up. Errors are *TopicError, or ErrClosed.
+// granted; and at once if the brokers do not let this client in (ShutOut). For a known topic it costs an atomic load and a map look-up. Errors are *TopicError, or ErrClosed.
 func (m *Manager) Wait(ctx context.Context, topic string, partition int32) (*Topic, error) {
 	if t := m.cluster.Load().Topics[topic]; t.has(partition) {
 		t.touch(time.Since(m.started))
@@ -133,6 +135,21 @@ func (m *Manager) Wait(ctx context.Context, topic string, partition int32) (*Top
 	}
 }
 
+// ShutOut is why nothing can be known of the cluster: the brokers do not let this client in, and never did. It is nil once
+// a broker has answered, for then a refusal may be a password or a certificate that is being changed.
+func (m *Manager) ShutOut() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.shutOutLocked()
+}
+
+func (m *Manager) shutOutLocked() error {
+	if m.mu.ready || !authn.Permanent(m.mu.lastErr) {
+		return nil
+	}
+	return m.mu.lastErr
+}
+
 // has reports whether the topic is usable and has the partition. t may be nil.
 func (t *Topic) has(partition int32) bool {
 	return t != nil && t.Usable() && int(partition) < len(t.Partitions)
@@ -151,6 +168,10 @@ func (m *Manager) look(in *interest, topic string, partition int32, before int) 
 		return nil, nil, ErrClosed
 	case in.answers > before && refused(in.code):
 		return nil, nil, m.failureLocked(in, topic, partition)
+	case m.shutOutLocked() != nil:
+		e := m.failureLocked(in, topic, partition)
+		e.Cause = m.mu.lastErr
+		return nil, nil, e
 	}
 	m.pendLocked(topic, false)
 	return nil, m.mu.news, nil

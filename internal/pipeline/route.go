@@ -69,6 +69,9 @@ func (p *Pipeline) routeNow(topic string) (r *Route, left time.Duration, err err
 		return r, 0, err
 	}
 	p.Metadata.Want(topic)
+	if err := p.Metadata.ShutOut(); err != nil {
+		return nil, 0, err
+	}
 	return nil, 0, ErrPending
 }
 

@@ -3,7 +3,10 @@ package control
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/omnibus-kafka/omnibus/internal/authn"
 )
 
 // ErrClosed is the error of requests on a Client after Close.
@@ -44,6 +47,12 @@ func (e *UnreachableError) Error() string {
 		fmt.Fprintf(&b, "%s (%v)", a.Address, a.Err)
 	}
 	return b.String()
+}
+
+// Permanent reports whether a broker said what asking again cannot cure: it does not let this client in. One such word is
+// enough, whatever keeps the others.
+func (e *UnreachableError) Permanent() bool {
+	return slices.ContainsFunc(e.Attempts, func(a Attempt) bool { return authn.Permanent(a.Err) })
 }
 
 // Unwrap returns the attempts' errors.
