@@ -2,9 +2,15 @@ package omnibus
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"log/slog"
 	"net"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/sasl"
+
+	"github.com/omnibus-kafka/omnibus/internal/security"
 )
 
 // None is Java's 0 (for a few fields Java's -1) in a Config field whose own zero means "the default": Linger: None
@@ -183,7 +189,25 @@ type Config struct {
 	// differs for each. A TopicConfig's zero value differs in nothing. Default none: a topic is looked up when its first
 	// record comes. Java: none.
 	Topics map[string]TopicConfig
+
+	// TLS secures every connection, 1.2 or newer. Its ServerName, unless set, is the host as the cluster names it; a
+	// connection with InsecureSkipVerify is warned of at each start, and refused for mechanisms that send the secret itself.
+	// Certificates in files are read again when they change if they are named by ssl.* and Set instead. Default nil: none,
+	// unless security.protocol says otherwise. Java: ssl.*.
+	TLS *tls.Config
+	// SASL authenticates every connection, and renews that in time where the brokers want it (KIP-368). It is franz-go's
+	// interface: its mechanisms, with secrets fixed or from a function, and those written for it all fit. Default nil: none,
+	// unless security.protocol says otherwise. Java: sasl.mechanism and sasl.jaas.config.
+	SASL sasl.Mechanism
+	// AllowCleartextSecrets lets PLAIN and OAUTHBEARER, which send the password or token itself, run without TLS. Default
+	// false. Java: security.protocol=SASL_PLAINTEXT, said explicitly.
+	AllowCleartextSecrets bool
+	// KeyStore reads what is not plain PEM of the files that ssl.* names: keystore.Decode, from a module of its own, reads
+	// PKCS#12, JKS and encrypted keys. Default nil: they are mistakes. Java: none.
+	KeyStore func(data []byte, password, keyPassword string) ([]tls.Certificate, []*x509.Certificate, error)
 	// Dial opens every connection, in place of a net.Dialer: for proxies, tunnels and tests. It gets the host as the
 	// cluster names it, unresolved, so that DNSLookup has no effect. Default nil. Java: none.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+	java *security.Settings // ssl.*, sasl.* and security.protocol, by Set
 }

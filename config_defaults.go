@@ -1,6 +1,7 @@
 package omnibus
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -8,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/omnibus-kafka/omnibus/internal/security"
 )
 
 const (
@@ -100,18 +103,21 @@ func (l *limit[T]) resolve(v T) T {
 // It is made once by Open and never changed, so it is shared without a lock.
 type settings struct {
 	Config
-	anyTopic *topicSettings
-	topics   map[string]*topicSettings
+	connection *security.Connection // set by secure
+	schemes    []string             // that stood before Brokers
+	anyTopic   *topicSettings
+	topics     map[string]*topicSettings
 }
 
 // newSettings checks c and resolves it. The notes say what else than was written is going to happen, and are for the
 // log; the error is that of Validate.
 func newSettings(c Config) (*settings, []Note, error) {
 	s, notes := resolve(c)
-	if err := check(&c, s); err != nil {
+	more, errs := s.secure()
+	if err := errors.Join(check(&c, s), errors.Join(errs...)); err != nil {
 		return nil, nil, err
 	}
-	return s, notes, nil
+	return s, append(notes, more...), nil
 }
 
 // resolve never fails: what is wrong in c stays wrong in the result.
@@ -154,6 +160,9 @@ func (s *settings) brokers(asked *Config) []Note {
 			continue
 		}
 		s.Brokers = append(s.Brokers, plain)
+		if _, scheme, _ := withoutScheme(strings.TrimSpace(address)); scheme != "" && !slices.Contains(s.schemes, scheme) {
+			s.schemes = append(s.schemes, scheme)
+		}
 	}
 	return notes
 }

@@ -260,6 +260,9 @@ func configDocs(t *testing.T) map[string]string {
 func TestEveryFieldsDocTellsDefaultAndJavaName(t *testing.T) {
 	docs := configDocs(t)
 	for field := range reflect.TypeFor[Config]().Fields() {
+		if !field.IsExported() {
+			continue
+		}
 		doc := docs[field.Name]
 		if !strings.Contains(doc, "Java: ") && field.Name != "Topics" {
 			t.Errorf("%s: its doc names no Java setting", field.Name)

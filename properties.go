@@ -136,7 +136,7 @@ func (c *Config) Set(name, value string) (note string, err error) {
 func (k *javaKey) mistake(value, want string) error {
 	shown := strconv.Quote(withoutCredentials(value))
 	if k.typ == "PASSWORD" {
-		shown = "[hidden]"
+		shown = hiddenValue
 	}
 	return &ConfigError{Field: k.field, JavaName: k.name, Value: shown, Want: want}
 }
@@ -192,6 +192,7 @@ func javaList(value string) []string {
 // is that of java.util.Properties, whole: '#' and '!' comments, '=', ':' or blanks between name and value, lines
 // continued by a backslash, \uXXXX and the other escapes. Text that is valid UTF-8, with or without a byte order mark,
 // is read as such, and any other as ISO-8859-1. Of a setting given twice the last one holds. At most 1 MiB is read.
+// ${provider:path:key} is looked up by Kafka's own config.providers (environment, file, directory) if the file sets them.
 //
 // The notes say what was read otherwise than one might think. The error joins every mistake in the file, each a
 // *ConfigError or an error of syntax with its line's number in front; the Config then has all settings that were
@@ -215,10 +216,12 @@ func ParseProperties(r io.Reader) (Config, []Note, error) {
 	lines, errs := properties.Scan(text)
 	lines, overridden := lastOfEach(lines)
 	notes = append(notes, overridden...)
+	providers, lines, mistakes := properties.TakeProviders(lines)
+	errs = append(errs, mistakes...)
 
 	var c Config
 	for _, line := range lines {
-		note, err := c.Set(line.Name, line.Value)
+		note, err := c.setLine(line, providers)
 		if err != nil {
 			errs = append(errs, properties.LineError{Line: line.Number, Err: err})
 		}
@@ -229,6 +232,25 @@ func ParseProperties(r io.Reader) (Config, []Note, error) {
 	slices.SortStableFunc(notes, func(a, b Note) int { return cmp.Compare(a.Line, b.Line) })
 	slices.SortStableFunc(errs, func(a, b properties.LineError) int { return cmp.Compare(a.Line, b.Line) })
 	return c, notes, joinLines(errs)
+}
+
+// setLine is Set for a line of a file, which may name values that stand elsewhere. What security needs of them is looked up
+// again whenever it is used, for they may be passwords that are changed there.
+func (c *Config) setLine(line properties.Line, providers *properties.Providers) (note string, err error) {
+	switch {
+	case providers.LooksLike(line.Value):
+		note, err = c.Set(line.Name, line.Value)
+		return cmp.Or(note, "it has a ${...} and is taken literally, because the file sets no config.providers"), err
+	case !providers.Names(line.Value):
+		return c.Set(line.Name, line.Value)
+	}
+	value, err := providers.Expand(line.Value)
+	if err != nil {
+		return "", &ConfigError{JavaName: line.Name, Value: hiddenValue, Want: "a value that can be looked up: " + err.Error()}
+	}
+	note, err = c.Set(line.Name, value)
+	c.java = c.java.Again(line.Name, func() (string, error) { return providers.Expand(line.Value) })
+	return note, err
 }
 
 func joinLines(errs []properties.LineError) error {

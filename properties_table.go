@@ -12,15 +12,16 @@ import (
 
 // Why a setting is not honoured, where several have the same reason.
 const (
-	whySASL         = "SASL is not supported by this version, and without it the brokers' listener must be PLAINTEXT"
-	whyTLS          = "TLS is not supported by this version, and without it the brokers' listener must be PLAINTEXT"
 	whyTransactions = "transactions are not supported by this version, and records would be visible before any commit"
-	whyProviders    = "this program does not look up ${...} and would take it literally: write the values themselves"
+	whyProviders    = "it holds for the file that it stands in, where ParseProperties looks ${...} up, and changes nothing here"
 	whySerializer   = "Java classes cannot run here: records carry bytes, and package serde has serializers for typed ones"
 	whyMetrics      = "it concerns Java's metrics; this producer keeps its own"
 	whyJSSE         = "it concerns Java's TLS library"
-	whyKerberos     = "it concerns Java's Kerberos login"
-	whyJavaLogin    = "Java classes cannot run here"
+	whyKerberos     = "it concerns Java's Kerberos login; a mechanism in Config.SASL has settings of its own"
+	whyJavaLogin    = "Java classes cannot run here; what Kafka's own do is done without them"
+	whyTokenRefresh = "a token is fetched when a connection needs one, and used for four fifths of its life; nothing is done in between"
+	whyTokenRetry   = "a token that was not to be had is asked for again when the broker is dialed again (reconnect.backoff.ms)"
+	whyAssertion    = "this version asks an identity provider with a client id and a secret only (KIP-768), not with assertions (KIP-1139)"
 	whyBrokerSide   = "it concerns the checks of a broker, not of a producer"
 )
 
@@ -53,7 +54,7 @@ var javaKeys = []javaKey{
 	countKey("compression.lz4.level"),
 	enumKey("compression.type", "Compression", compressionNames, func(c *Config) textEnum { return &c.Compression }),
 	countKey("compression.zstd.level"),
-	refused("config.providers", "LIST", "", whyProviders),
+	noEffect("config.providers", "LIST", "", whyProviders),
 	millisKey("LONG", "connections.max.idle.ms"),
 	millisKey("INT", "delivery.timeout.ms"),
 	{name: "enable.idempotence", field: "DisableIdempotence", typ: "BOOLEAN", def: "true", set: setIdempotence, get: func(s *settings) string { return strconv.FormatBool(!s.DisableIdempotence) }},
@@ -86,76 +87,76 @@ var javaKeys = []javaKey{
 	millisKey("LONG", "retry.backoff.max.ms"),
 	millisKey("LONG", "retry.backoff.ms"),
 	noEffect("sasl.client.callback.handler.class", "CLASS", "null", whyJavaLogin),
-	refused("sasl.jaas.config", "PASSWORD", "null", whySASL),
+	securityKey("sasl.jaas.config", "PASSWORD", "null"),
 	noEffect("sasl.kerberos.kinit.cmd", "STRING", "/usr/bin/kinit", whyKerberos),
 	noEffect("sasl.kerberos.min.time.before.relogin", "LONG", "60000", whyKerberos),
-	refused("sasl.kerberos.service.name", "STRING", "null", whySASL),
+	noEffect("sasl.kerberos.service.name", "STRING", "null", whyKerberos),
 	noEffect("sasl.kerberos.ticket.renew.jitter", "DOUBLE", "0.05", whyKerberos),
 	noEffect("sasl.kerberos.ticket.renew.window.factor", "DOUBLE", "0.8", whyKerberos),
 	noEffect("sasl.login.callback.handler.class", "CLASS", "null", whyJavaLogin),
 	noEffect("sasl.login.class", "CLASS", "null", whyJavaLogin),
-	refused("sasl.login.connect.timeout.ms", "INT", "null", whySASL),
-	refused("sasl.login.read.timeout.ms", "INT", "null", whySASL),
-	refused("sasl.login.refresh.buffer.seconds", "SHORT", "300", whySASL),
-	refused("sasl.login.refresh.min.period.seconds", "SHORT", "60", whySASL),
-	refused("sasl.login.refresh.window.factor", "DOUBLE", "0.8", whySASL),
-	refused("sasl.login.refresh.window.jitter", "DOUBLE", "0.05", whySASL),
-	refused("sasl.login.retry.backoff.max.ms", "LONG", "10000", whySASL),
-	refused("sasl.login.retry.backoff.ms", "LONG", "100", whySASL),
-	refused("sasl.mechanism", "STRING", "GSSAPI", whySASL),
+	securityKey("sasl.login.connect.timeout.ms", "INT", "null"),
+	securityKey("sasl.login.read.timeout.ms", "INT", "null"),
+	noEffect("sasl.login.refresh.buffer.seconds", "SHORT", "300", whyTokenRefresh),
+	noEffect("sasl.login.refresh.min.period.seconds", "SHORT", "60", whyTokenRefresh),
+	noEffect("sasl.login.refresh.window.factor", "DOUBLE", "0.8", whyTokenRefresh),
+	noEffect("sasl.login.refresh.window.jitter", "DOUBLE", "0.05", whyTokenRefresh),
+	noEffect("sasl.login.retry.backoff.max.ms", "LONG", "10000", whyTokenRetry),
+	noEffect("sasl.login.retry.backoff.ms", "LONG", "100", whyTokenRetry),
+	securityKey("sasl.mechanism", "STRING", "GSSAPI"),
 	noEffect("sasl.oauthbearer.allow.unverified.audience", "BOOLEAN", "false", whyBrokerSide),
 	noEffect("sasl.oauthbearer.allow.unverified.issuer", "BOOLEAN", "false", whyBrokerSide),
-	refused("sasl.oauthbearer.assertion.algorithm", "STRING", "RS256", whySASL),
-	refused("sasl.oauthbearer.assertion.claim.aud", "STRING", "null", whySASL),
-	refused("sasl.oauthbearer.assertion.claim.exp.seconds", "INT", "300", whySASL),
-	refused("sasl.oauthbearer.assertion.claim.iss", "STRING", "null", whySASL),
-	refused("sasl.oauthbearer.assertion.claim.jti.include", "BOOLEAN", "false", whySASL),
-	refused("sasl.oauthbearer.assertion.claim.nbf.seconds", "INT", "60", whySASL),
-	refused("sasl.oauthbearer.assertion.claim.sub", "STRING", "null", whySASL),
-	refused("sasl.oauthbearer.assertion.file", "STRING", "null", whySASL),
-	refused("sasl.oauthbearer.assertion.private.key.file", "STRING", "null", whySASL),
-	refused("sasl.oauthbearer.assertion.private.key.passphrase", "PASSWORD", "null", whySASL),
-	refused("sasl.oauthbearer.assertion.template.file", "STRING", "null", whySASL),
-	refused("sasl.oauthbearer.client.credentials.client.id", "STRING", "null", whySASL),
-	refused("sasl.oauthbearer.client.credentials.client.secret", "PASSWORD", "null", whySASL),
+	refused("sasl.oauthbearer.assertion.algorithm", "STRING", "RS256", whyAssertion),
+	refused("sasl.oauthbearer.assertion.claim.aud", "STRING", "null", whyAssertion),
+	refused("sasl.oauthbearer.assertion.claim.exp.seconds", "INT", "300", whyAssertion),
+	refused("sasl.oauthbearer.assertion.claim.iss", "STRING", "null", whyAssertion),
+	refused("sasl.oauthbearer.assertion.claim.jti.include", "BOOLEAN", "false", whyAssertion),
+	refused("sasl.oauthbearer.assertion.claim.nbf.seconds", "INT", "60", whyAssertion),
+	refused("sasl.oauthbearer.assertion.claim.sub", "STRING", "null", whyAssertion),
+	refused("sasl.oauthbearer.assertion.file", "STRING", "null", whyAssertion),
+	refused("sasl.oauthbearer.assertion.private.key.file", "STRING", "null", whyAssertion),
+	refused("sasl.oauthbearer.assertion.private.key.passphrase", "PASSWORD", "null", whyAssertion),
+	refused("sasl.oauthbearer.assertion.template.file", "STRING", "null", whyAssertion),
+	securityKey("sasl.oauthbearer.client.credentials.client.id", "STRING", "null"),
+	securityKey("sasl.oauthbearer.client.credentials.client.secret", "PASSWORD", "null"),
 	noEffect("sasl.oauthbearer.clock.skew.seconds", "INT", "30", whyBrokerSide),
 	noEffect("sasl.oauthbearer.expected.audience", "LIST", "", whyBrokerSide),
 	noEffect("sasl.oauthbearer.expected.issuer", "STRING", "null", whyBrokerSide),
-	refused("sasl.oauthbearer.header.urlencode", "BOOLEAN", "false", whySASL),
+	securityKey("sasl.oauthbearer.header.urlencode", "BOOLEAN", "false"),
 	noEffect("sasl.oauthbearer.jwks.endpoint.refresh.ms", "LONG", "3600000", whyBrokerSide),
 	noEffect("sasl.oauthbearer.jwks.endpoint.retry.backoff.max.ms", "LONG", "10000", whyBrokerSide),
 	noEffect("sasl.oauthbearer.jwks.endpoint.retry.backoff.ms", "LONG", "100", whyBrokerSide),
 	noEffect("sasl.oauthbearer.jwks.endpoint.url", "STRING", "null", whyBrokerSide),
 	noEffect("sasl.oauthbearer.jwt.retriever.class", "CLASS", "org.apache.kafka.common.security.oauthbearer.DefaultJwtRetriever", whyJavaLogin),
 	noEffect("sasl.oauthbearer.jwt.validator.class", "CLASS", "org.apache.kafka.common.security.oauthbearer.DefaultJwtValidator", whyBrokerSide),
-	refused("sasl.oauthbearer.scope", "STRING", "null", whySASL),
-	refused("sasl.oauthbearer.scope.claim.name", "STRING", "scope", whySASL),
-	refused("sasl.oauthbearer.sub.claim.name", "STRING", "sub", whySASL),
-	refused("sasl.oauthbearer.token.endpoint.url", "STRING", "null", whySASL),
-	{name: "security.protocol", typ: "STRING", def: "PLAINTEXT", set: setProtocol, get: func(*settings) string { return "PLAINTEXT" }},
+	securityKey("sasl.oauthbearer.scope", "STRING", "null"),
+	noEffect("sasl.oauthbearer.scope.claim.name", "STRING", "scope", whyBrokerSide),
+	noEffect("sasl.oauthbearer.sub.claim.name", "STRING", "sub", whyBrokerSide),
+	securityKey("sasl.oauthbearer.token.endpoint.url", "STRING", "null"),
+	{name: "security.protocol", typ: "STRING", def: "PLAINTEXT", set: setSecurity("security.protocol", ""), get: func(s *settings) string { return s.securityInput().Protocol() }},
 	noEffect("security.providers", "STRING", "null", whyJSSE),
 	countKey("send.buffer.bytes"),
 	millisKey("LONG", "socket.connection.setup.timeout.max.ms"),
 	millisKey("LONG", "socket.connection.setup.timeout.ms"),
-	refused("ssl.cipher.suites", "LIST", "", whyTLS),
-	refused("ssl.enabled.protocols", "LIST", "TLSv1.2,TLSv1.3", whyTLS),
-	refused("ssl.endpoint.identification.algorithm", "STRING", "https", whyTLS),
+	securityKey("ssl.cipher.suites", "LIST", ""),
+	securityKey("ssl.enabled.protocols", "LIST", "TLSv1.2,TLSv1.3"),
+	securityKey("ssl.endpoint.identification.algorithm", "STRING", "https"),
 	noEffect("ssl.engine.factory.class", "CLASS", "null", whyJSSE),
-	refused("ssl.key.password", "PASSWORD", "null", whyTLS),
+	securityKey("ssl.key.password", "PASSWORD", "null"),
 	noEffect("ssl.keymanager.algorithm", "STRING", "SunX509", whyJSSE),
-	refused("ssl.keystore.certificate.chain", "PASSWORD", "null", whyTLS),
-	refused("ssl.keystore.key", "PASSWORD", "null", whyTLS),
-	refused("ssl.keystore.location", "STRING", "null", whyTLS),
-	refused("ssl.keystore.password", "PASSWORD", "null", whyTLS),
-	refused("ssl.keystore.type", "STRING", "JKS", whyTLS),
+	securityKey("ssl.keystore.certificate.chain", "PASSWORD", "null"),
+	securityKey("ssl.keystore.key", "PASSWORD", "null"),
+	securityKey("ssl.keystore.location", "STRING", "null"),
+	securityKey("ssl.keystore.password", "PASSWORD", "null"),
+	securityKey("ssl.keystore.type", "STRING", "JKS"),
 	noEffect("ssl.protocol", "STRING", "TLSv1.3", whyJSSE),
 	noEffect("ssl.provider", "STRING", "null", whyJSSE),
 	noEffect("ssl.secure.random.implementation", "STRING", "null", whyJSSE),
 	noEffect("ssl.trustmanager.algorithm", "STRING", "PKIX", whyJSSE),
-	refused("ssl.truststore.certificates", "PASSWORD", "null", whyTLS),
-	refused("ssl.truststore.location", "STRING", "null", whyTLS),
-	refused("ssl.truststore.password", "PASSWORD", "null", whyTLS),
-	refused("ssl.truststore.type", "STRING", "JKS", whyTLS),
+	securityKey("ssl.truststore.certificates", "PASSWORD", "null"),
+	securityKey("ssl.truststore.location", "STRING", "null"),
+	securityKey("ssl.truststore.password", "PASSWORD", "null"),
+	securityKey("ssl.truststore.type", "STRING", "JKS"),
 	noEffect("transaction.timeout.ms", "INT", "60000", "it concerns transactions, which this version does not have"),
 	refused("transaction.two.phase.commit.enable", "BOOLEAN", "false", whyTransactions),
 	refused("transactional.id", "STRING", "null", whyTransactions),
@@ -336,11 +337,4 @@ func setIdempotence(c *Config, value string) (string, error) {
 		c.RequireIdempotence, c.DisableIdempotence = on, !on
 	}
 	return "", err
-}
-
-func setProtocol(_ *Config, value string) (string, error) {
-	if !strings.EqualFold(value, "PLAINTEXT") {
-		return "", errors.New("PLAINTEXT: neither TLS nor SASL is supported by this version")
-	}
-	return "", nil
 }

@@ -61,21 +61,6 @@ func TestTableHoldsNothingTwiceAndNothingInvented(t *testing.T) {
 			t.Errorf("%s is no setting of Java's", key.name)
 		}
 	}
-	for _, other := range otherSettings {
-		for name := range strings.FieldsSeq(other.names) {
-			if known[name] {
-				t.Errorf("%s is said to be a setting of %s alone, and Java's producer has it", name, other.owner)
-			}
-		}
-	}
-	for name, ours := range otherNames {
-		if known[name] {
-			t.Errorf("%s needs no translation", name)
-		}
-		if first, _, _ := strings.Cut(ours, ","); javaKeyNamed(first) == nil {
-			t.Errorf("%s is translated to %s, which does not exist", name, first)
-		}
-	}
 }
 
 func TestHonouredDefaultsAreJavas(t *testing.T) {

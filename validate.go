@@ -39,11 +39,12 @@ func (e *ConfigError) Error() string {
 	return fmt.Sprintf("%s is %s: want %s", name, e.Value, e.Want)
 }
 
-// Validate reports every mistake in c at once, as *ConfigError values joined with errors.Join, or nil. It neither
-// resolves a name nor dials. Open begins with it. What is legal and still surprising is no mistake: Open logs it.
+// Validate reports every mistake in c at once, as *ConfigError values joined with errors.Join, or nil. It reads the files
+// that ssl.* names, and neither resolves a name nor dials. Open begins with it. What is legal and still surprising is no
+// mistake: Open logs it.
 func (c Config) Validate() error {
-	s, _ := resolve(c)
-	return check(&c, s)
+	_, _, err := newSettings(c)
+	return err
 }
 
 // checker collects mistakes. A rule about several fields keeps silent about fields that are wrong by themselves.
@@ -291,7 +292,7 @@ func isNameByte(b byte) bool {
 
 // plainAddress is the host:port of one of Config.Brokers; the error's text is what was wanted instead.
 func plainAddress(address string) (string, error) {
-	address, err := withoutScheme(strings.TrimSpace(address))
+	address, _, err := withoutScheme(strings.TrimSpace(address))
 	if err != nil {
 		return "", err
 	}
@@ -318,22 +319,6 @@ func plainAddress(address string) (string, error) {
 	return net.JoinHostPort(host, port), nil
 }
 
-// withoutScheme takes off the listener's protocol that Java lets stand before an address.
-func withoutScheme(address string) (string, error) {
-	scheme, rest, found := strings.Cut(address, "://")
-	if !found {
-		return address, nil
-	}
-	switch strings.ToUpper(scheme) {
-	case "PLAINTEXT":
-		return rest, nil
-	case "SSL", "SASL_SSL", "SASL_PLAINTEXT":
-		return "", errors.New("PLAINTEXT or no protocol in front: this version speaks neither TLS nor SASL")
-	default:
-		return "", errors.New("the host:port of a broker, not a URL")
-	}
-}
-
 func isHost(host string) bool {
 	if strings.Contains(host, ":") {
 		_, err := netip.ParseAddr(host)
@@ -350,7 +335,7 @@ func isHost(host string) bool {
 // withoutCredentials hides what stands before an '@', where a URL has a password.
 func withoutCredentials(address string) string {
 	if i := strings.LastIndexByte(address, '@'); i >= 0 {
-		return "[hidden]" + address[i:]
+		return hiddenValue + address[i:]
 	}
 	return address
 }

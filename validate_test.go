@@ -109,7 +109,6 @@ func TestBrokerAddresses(t *testing.T) {
 		"a b:9092":              "before the port",
 		"a:1,b:2":               "commas",
 		"http://localhost:8082": "not a URL",
-		"SASL_SSL://h:9093":     "neither TLS nor SASL",
 		"h:9092/topic":          "path",
 		"user:pw@h:9092":        "password",
 	} {

@@ -23,8 +23,9 @@ type Config struct {
 	// a name, IPv4 and IPv6 in parallel where there are both (Java: client.dns.lookup=use_all_dns_ips). The name is
 	// left to a Dial of the caller's own unresolved, as a proxy needs it.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-	// TLS is the configuration of TLS on every connection; nil is no TLS. Its ServerName, unless set, becomes the host.
-	TLS *tls.Config
+	// TLS is asked for the configuration of each connection's TLS; nil is no TLS. Its ServerName, unless set, becomes the
+	// host.
+	TLS func() *tls.Config
 	// SASL authenticates every connection; nil does not.
 	SASL sasl.Mechanism
 	// ConnectTimeout bounds the first attempt to connect, from the name look-up to the end of the handshake; 0 means

@@ -26,7 +26,8 @@ type Conn struct {
 	counters  *Counters
 	logger    *slog.Logger
 
-	lifetime time.Duration // of the authentication, set by the handshake; 0 is for ever
+	ownCertificate bool          // there is one for TLS; set by the handshake
+	lifetime       time.Duration // of the authentication, set by the handshake; 0 is for ever
 
 	handler Handler      // set by Start
 	loops   atomic.Int32 // loops that have not ended

@@ -21,7 +21,8 @@ func (c *Conn) startTLS() error {
 	if err != nil {
 		return err
 	}
-	config := c.cfg.TLS
+	config := c.cfg.TLS()
+	c.ownCertificate = len(config.Certificates) > 0 || config.GetClientCertificate != nil
 	if config.ServerName == "" {
 		config = config.Clone()
 		config.ServerName = host
@@ -93,8 +94,7 @@ func (c *Conn) explainTLS(phase Phase, err error) *authn.TLSError {
 	if c.cfg.TLS == nil {
 		return nil
 	}
-	own := len(c.cfg.TLS.Certificates) > 0 || c.cfg.TLS.GetClientCertificate != nil
-	if explained := authn.ExplainTLS(err, c.address, own); explained != nil || phase != PhaseTLS {
+	if explained := authn.ExplainTLS(err, c.address, c.ownCertificate); explained != nil || phase != PhaseTLS {
 		return explained
 	}
 	return authn.ExplainHangUp(err)

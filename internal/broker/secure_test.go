@@ -49,7 +49,7 @@ func TestProduceOverTLS(t *testing.T) {
 	server.ClientAuth, server.ClientCAs = tls.RequireAndVerifyClientCert, p.authority.Pool()
 	client := p.clientConfig()
 	client.Certificates = []tls.Certificate{p.client.TLS}
-	c, err := Connect(t.Context(), &Config{TLS: client}, secured(t, server))
+	c, err := Connect(t.Context(), &Config{TLS: always(client)}, secured(t, server))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func TestCloseDoesNotWaitForAPeerThatHangs(t *testing.T) {
 		b.handshake()
 		<-end
 	})
-	c, err := Connect(t.Context(), &Config{TLS: p.clientConfig(), SendBufferBytes: 4 << 10}, address)
+	c, err := Connect(t.Context(), &Config{TLS: always(p.clientConfig()), SendBufferBytes: 4 << 10}, address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func TestTLSFailuresNameTheCauseAndTheFix(t *testing.T) {
 		{"old TLS", old, p.clientConfig(), []string{"has no TLS version in common"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := Connect(t.Context(), &Config{TLS: test.client}, secured(t, test.server))
+			_, err := Connect(t.Context(), &Config{TLS: always(test.client)}, secured(t, test.server))
 			failure, ok := errors.AsType[*ConnectError](err)
 			if !ok || failure.Phase != PhaseTLS || !failure.Permanent() || !authn.Permanent(err) {
 				t.Fatalf("%v, wanted a permanent one of phase tls", err)
@@ -155,7 +155,7 @@ func TestTLSToAPortWithoutIt(t *testing.T) {
 		"another's":  {func(conn net.Conn) { conn.Write([]byte("SSH-2.0-x\r\n")); conn.Read(make([]byte, 4<<10)) }, "answers without TLS", true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Connect(t.Context(), &Config{TLS: config}, loopback(t, test.script))
+			_, err := Connect(t.Context(), &Config{TLS: always(config)}, loopback(t, test.script))
 			failure, ok := errors.AsType[*ConnectError](err)
 			if !ok || failure.Phase != PhaseTLS || failure.Permanent() != test.permanent || !strings.Contains(err.Error(), test.wanted) {
 				t.Errorf("%v", err)
@@ -167,7 +167,7 @@ func TestTLSToAPortWithoutIt(t *testing.T) {
 func TestASilentTLSHandshakeEndsWithTheConnectTimeout(t *testing.T) {
 	end := make(chan struct{})
 	defer close(end)
-	cfg := &Config{TLS: &tls.Config{}, ConnectTimeout: 50 * time.Millisecond}
+	cfg := &Config{TLS: always(&tls.Config{}), ConnectTimeout: 50 * time.Millisecond}
 	_, err := Connect(t.Context(), cfg, loopback(t, func(net.Conn) { <-end }))
 	failure, ok := errors.AsType[*ConnectError](err)
 	if !ok || failure.Phase != PhaseTLS || failure.Permanent() || !errors.Is(err, context.DeadlineExceeded) ||
@@ -181,7 +181,7 @@ func TestABrokersCertificateThatEndsSoonIsWarnedOf(t *testing.T) {
 		p := newPKI(t)
 		leaf := p.authority.Issue(t, testcert.Request{Name: "b1", Hosts: []string{"127.0.0.1"}, NotAfter: time.Now().AddDate(0, 0, days)})
 		var log strings.Builder
-		cfg := &Config{TLS: p.clientConfig(), Logger: slog.New(slog.NewTextHandler(&log, nil))}
+		cfg := &Config{TLS: always(p.clientConfig()), Logger: slog.New(slog.NewTextHandler(&log, nil))}
 		c, err := Connect(t.Context(), cfg, secured(t, &tls.Config{Certificates: []tls.Certificate{leaf.TLS}}))
 		if err != nil {
 			t.Fatal(err)
@@ -198,9 +198,11 @@ func TestTheNameOfTheConfigurationGoesBeforeTheHosts(t *testing.T) {
 	leaf := p.authority.Issue(t, testcert.Request{Hosts: []string{"kafka.example"}})
 	config := p.clientConfig()
 	config.ServerName = "kafka.example"
-	c, err := Connect(t.Context(), &Config{TLS: config}, secured(t, &tls.Config{Certificates: []tls.Certificate{leaf.TLS}}))
+	c, err := Connect(t.Context(), &Config{TLS: always(config)}, secured(t, &tls.Config{Certificates: []tls.Certificate{leaf.TLS}}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.Close(nil)
 }
+
+func always(config *tls.Config) func() *tls.Config { return func() *tls.Config { return config } }

@@ -17,7 +17,7 @@ func mayImport() map[string][]string {
 	return map[string][]string{
 		".": {"serde", "internal/pipeline", "internal/accumulator", "internal/batch", "internal/broker", "internal/bufferpool",
 			"internal/compress", "internal/dispatch", "internal/histogram", "internal/logging", "internal/metadata/...",
-			"internal/partitioner", "internal/properties", "internal/sender/...", "internal/settling", "internal/wire", "internal/backoff"},
+			"internal/partitioner", "internal/properties", "internal/security", "internal/sender/...", "internal/settling", "internal/wire", "internal/backoff"},
 		"serde": {},
 		"internal/pipeline": {"internal/accumulator", "internal/batch", "internal/broker", "internal/bufferpool", "internal/dispatch",
 			"internal/idempotence", "internal/metadata/...", "internal/partitioner", "internal/sender/...", "internal/settling",
@@ -31,6 +31,10 @@ func mayImport() map[string][]string {
 		"internal/dispatch":         {},
 		"internal/lint":             {},
 		"internal/logging":          {},
+		"internal/jaas":             {"internal/secret"},
+		"internal/oidc":             {"internal/secret"},
+		"internal/secret":           {},
+		"internal/security":         {"internal/authn", "internal/jaas", "internal/oidc", "internal/secret"},
 		"internal/testcert":         {},
 		"internal/properties":       {},
 		"internal/sim":              {"internal/compress", "internal/sim/model"}, // the other end: it must not read with what it is there to check
