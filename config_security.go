@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/sasl"
@@ -43,6 +44,14 @@ func (s *settings) secure() (notes []Note, errs []error) {
 		}
 	}
 	return notes, errs
+}
+
+// eachTLS gives each connection its TLS configuration; nil without TLS.
+func (s *settings) eachTLS(log *slog.Logger) func() *tls.Config {
+	if !s.connection.Secured() {
+		return nil
+	}
+	return func() *tls.Config { return s.connection.TLSConfig(log) }
 }
 
 // securityKey is a setting of TLS or SASL, which is kept under its Java name.

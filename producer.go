@@ -2,7 +2,6 @@ package omnibus
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -76,12 +75,8 @@ func (p *Producer) pipelineConfig() pipeline.Config {
 
 // network is what all connections have in common.
 func (s *settings) network(log *slog.Logger) broker.Config {
-	var secured func() *tls.Config
-	if s.connection.Secured() {
-		secured = func() *tls.Config { return s.connection.TLSConfig(log) }
-	}
 	return broker.Config{
-		ClientID: s.ClientID, SoftwareVersion: Version, Dial: s.Dial, TLS: secured, SASL: s.connection.SASL,
+		ClientID: s.ClientID, SoftwareVersion: Version, Dial: s.Dial, TLS: s.eachTLS(log), SASL: s.connection.SASL,
 		ConnectTimeout: s.ConnectTimeout, ConnectTimeoutMax: s.ConnectTimeoutMax,
 		RequestTimeout: s.RequestTimeout, Idle: max(s.ConnectionIdle, 0),
 		SendBufferBytes: s.SendBufferBytes, ReceiveBufferBytes: s.ReceiveBufferBytes,
