@@ -32,6 +32,7 @@ type Settings struct {
 	JVMFlags   []string    // after this package's own
 	FullSpeed  bool        // without the flags for a fast start
 	Proxies    bool        // one before each node's listener for clients
+	Secured    *Secured    // more listeners for clients, with TLS and SASL; nil for none
 }
 
 // Ensemble is a running cluster. Its methods are for one goroutine at a time,
@@ -80,7 +81,10 @@ func try(ctx context.Context, inst Installation, settings Settings) (*Ensemble, 
 
 // prepare writes each node's files and formats its directory, all at once.
 func (e *Ensemble) prepare(ctx context.Context) error {
-	const portsPerNode = 3
+	portsPerNode := 3
+	if e.settings.Secured != nil {
+		portsPerNode += len(securedListeners)
+	}
 	ports, err := loopback.FreePorts(e.settings.Nodes * portsPerNode)
 	if err != nil {
 		return err

@@ -25,11 +25,12 @@ func (s *Server) properties() string {
 	set("node.id", s.id)
 	set("controller.quorum.voters", strings.Join(voters, ","))
 	set("listeners", fmt.Sprintf("PLAINTEXT://%s,INTERNAL://%s,CONTROLLER://%s",
-		loopback.Addr(s.ports[0]), s.InternalAddr(), loopback.Addr(s.ports[2])))
-	set("advertised.listeners", fmt.Sprintf("PLAINTEXT://%s,INTERNAL://%s", s.Addr(), s.InternalAddr()))
+		loopback.Addr(s.ports[0]), s.InternalAddr(), loopback.Addr(s.ports[2]))+s.securedListeners())
+	set("advertised.listeners", fmt.Sprintf("PLAINTEXT://%s,INTERNAL://%s", s.Addr(), s.InternalAddr())+s.securedListeners())
 	set("inter.broker.listener.name", "INTERNAL")
 	set("controller.listener.names", "CONTROLLER")
-	set("listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT")
+	set("listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT"+
+		",TLS:SSL,MTLS:SSL,SASL:SASL_PLAINTEXT,SASLTLS:SASL_SSL")
 	set("log.dirs", s.DataDir())
 	set("default.replication.factor", factor)
 	set("min.insync.replicas", minISR)
@@ -44,6 +45,9 @@ func (s *Server) properties() string {
 	set("broker.session.timeout.ms", 3000)
 	set("broker.heartbeat.interval.ms", 500)
 	set("log.cleaner.dedupe.buffer.size", 4<<20) // of the heap; the default is 128 MiB
+	if e.settings.Secured != nil {
+		s.secure(set)
+	}
 	for _, p := range e.settings.Properties {
 		set(p[0], p[1]) // the last line of a name wins
 	}

@@ -38,7 +38,7 @@ type Server struct {
 	ensemble *Ensemble
 	id       int
 	dir      string
-	ports    []int           // for clients, for brokers and this package, for controllers
+	ports    []int           // for clients, for brokers and this package, for controllers, and the secured ones
 	proxy    *tcpproxy.Proxy // or nil
 	admin    *kgo.Client
 
@@ -133,6 +133,7 @@ func (s *Server) Start() error {
 	if !s.ensemble.settings.FullSpeed {
 		flags = append(flags, fastFlags()...)
 	}
+	flags = append(flags, s.ensemble.settings.Secured.flags()...)
 	flags = append(flags, s.ensemble.settings.JVMFlags...)
 	flags = append(flags, "-Dkafkatest.log="+filepath.Join(s.dir, logFile),
 		"-Dlog4j2.configurationFile="+filepath.Join(s.dir, log4jFile))
