@@ -58,6 +58,7 @@ func mayImport() map[string][]string {
 			"internal/histogram", "internal/idempotence", "internal/sender/answers", "internal/sender/core", "internal/settling", "internal/wire"},
 
 		"embedded/...":    {"embedded/..."},
+		"keystore":        {},
 		"kafkatest/...":   {"kafkatest/...", "embedded", "internal/testcert"},
 		"cmd/omnibus/...": {"cmd/omnibus/...", ".", "serde", "embedded"},
 		"bench/...":       {"bench/...", ".", "serde", "internal/wire"},
