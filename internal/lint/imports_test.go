@@ -60,7 +60,7 @@ func mayImport() map[string][]string {
 		"embedded/...":    {"embedded/..."},
 		"keystore":        {},
 		"kafkatest/...":   {"kafkatest/...", "embedded", "internal/testcert"},
-		"cmd/omnibus/...": {"cmd/omnibus/...", ".", "serde", "embedded"},
+		"cmd/omnibus/...": {"cmd/omnibus/...", ".", "serde", "embedded", "keystore"},
 		"bench/...":       {"bench/...", ".", "serde", "internal/wire"},
 		"test/...":        {"test/...", ".", "serde", "kafkatest", "embedded"},
 		"examples/...":    {".", "serde"},

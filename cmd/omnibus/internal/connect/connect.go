@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -22,6 +23,7 @@ import (
 	"github.com/omnibus-kafka/omnibus"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/cli"
 	"github.com/omnibus-kafka/omnibus/embedded"
+	"github.com/omnibus-kafka/omnibus/keystore"
 )
 
 const (
@@ -32,6 +34,9 @@ const (
 	// configVariable is the one in place of --config.
 	configVariable = variablePrefix + "CONFIG"
 )
+
+// settingFlag is where a Setting comes from that -X sets.
+const settingFlag = "-X"
 
 // bootstrapServers is the setting behind --brokers.
 const bootstrapServers = "bootstrap.servers"
@@ -99,7 +104,7 @@ func (f *Flags) Open(ctx context.Context, factory *cli.Factory, overrides ...Set
 	if err != nil {
 		return nil, cli.Usage(err)
 	}
-	config.Logger = factory.Logger()
+	config.Logger, config.KeyStore = factory.Logger(), keystore.Decode
 	target := &Target{Config: config, Notes: notes, Cluster: strings.Join(config.Brokers, ",")}
 	if f.Embedded {
 		if err := target.embed(ctx, f.Data, factory); err != nil {
@@ -126,6 +131,10 @@ func (f *Flags) configure(getenv func(string) string, overrides []Setting) (conf
 	errs = append(errs, err)
 	for _, s := range append(settings, overrides...) {
 		note, err := config.Set(s.Name, s.Value)
+		if s.Origin == settingFlag && secret(s.Name) {
+			err = errors.Join(err, errors.New(s.Name+" is a secret, and everybody on this machine can read a command line: "+
+				"put it into the file of --config, which can take it from the environment (config.providers)"))
+		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", s.Origin, err))
 		}
@@ -151,7 +160,7 @@ func (f *Flags) settings(getenv func(string) string) ([]Setting, error) {
 			errs = append(errs, fmt.Errorf("-X is %q, want name=value with a Java name, such as -X linger.ms=20", text))
 			continue
 		}
-		settings = append(settings, Setting{name, value, "-X"})
+		settings = append(settings, Setting{name, value, settingFlag})
 	}
 	if f.Brokers != "" {
 		settings = append(settings, Setting{bootstrapServers, f.Brokers, "--brokers"})
@@ -194,6 +203,9 @@ func readFile(path string) (omnibus.Config, []string, error) {
 	}
 	if err != nil {
 		err = fmt.Errorf("%s: %w", path, err)
+	}
+	if info, statErr := file.Stat(); statErr == nil && holdsSecret(config) && runtime.GOOS != "windows" && info.Mode().Perm()&0o007 != 0 {
+		notes = append(notes, fmt.Sprintf("%s holds a secret and everybody on this machine can read it (mode %04o): chmod o= %[1]s", path, info.Mode().Perm()))
 	}
 	return config, notes, err
 }

@@ -19,8 +19,12 @@ const (
 	holderPoll = 50 * time.Millisecond
 )
 
-// embed starts the broker over the directory, or finds the one that another process runs over it.
+// embed starts the broker over the directory, or finds the one that another process runs over it. It listens on the
+// loopback without TLS and SASL, whatever the configuration says of other clusters.
 func (t *Target) embed(ctx context.Context, dir string, factory *cli.Factory) error {
+	if _, err := t.Config.Set("security.protocol", "PLAINTEXT"); err != nil {
+		return cli.Usage(err)
+	}
 	if dir == "" {
 		var err error
 		if dir, err = DataDir(factory.Getenv, runtime.GOOS); err != nil {

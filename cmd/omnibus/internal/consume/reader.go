@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/omnibus-kafka/omnibus"
+	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/connect"
 )
 
 const (
@@ -41,7 +42,11 @@ type reader struct {
 
 // openReader learns the topic's partitions and offsets and begins to read.
 func openReader(ctx context.Context, config omnibus.Config, o *Options, watch *watch) (*reader, error) {
-	client, err := kgo.NewClient(clientOptions(config, watch)...)
+	options, err := connect.ClientOptions(config)
+	if err != nil {
+		return nil, err
+	}
+	client, err := kgo.NewClient(append(options, clientOptions(watch)...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -53,9 +58,8 @@ func openReader(ctx context.Context, config omnibus.Config, o *Options, watch *w
 	return r, nil
 }
 
-func clientOptions(config omnibus.Config, watch *watch) []kgo.Opt {
-	options := []kgo.Opt{
-		kgo.SeedBrokers(config.Brokers...),
+func clientOptions(watch *watch) []kgo.Opt {
+	return []kgo.Opt{
 		kgo.ClientID("omnibus-consume"),
 		kgo.WithHooks(watch),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
@@ -65,10 +69,6 @@ func clientOptions(config omnibus.Config, watch *watch) []kgo.Opt {
 		// never to reach its end.
 		kgo.KeepControlRecords(),
 	}
-	if config.Dial != nil {
-		options = append(options, kgo.Dialer(config.Dial))
-	}
-	return options
 }
 
 // begin sets where each partition starts and, with --exit-at-end, where it ends.
