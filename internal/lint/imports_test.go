@@ -66,7 +66,7 @@ func mayImport() map[string][]string {
 		"examples/...":    {".", "serde"},
 
 		// Commands that tell what the producer would do ask its own code.
-		"cmd/omnibus/internal/connect": {"cmd/omnibus/internal/cli", ".", "embedded", "internal/properties"},
+		"cmd/omnibus/internal/connect": {"cmd/omnibus/internal/cli", ".", "embedded", "internal/properties", "keystore"},
 		"cmd/omnibus/internal/doctor": {"cmd/omnibus/internal/admin", "cmd/omnibus/internal/cli", "cmd/omnibus/internal/connect", ".",
 			"internal/broker"},
 		"cmd/omnibus/internal/explain": {"cmd/omnibus/internal/admin", "cmd/omnibus/internal/cli", "cmd/omnibus/internal/connect", "cmd/omnibus/internal/input", ".",

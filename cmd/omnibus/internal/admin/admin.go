@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/omnibus-kafka/omnibus"
+	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/connect"
 )
 
 const (
@@ -31,12 +32,11 @@ var errNoAnswer = fmt.Errorf("no answer within %v: `omnibus doctor` finds out wh
 
 // Open returns a client of the cluster. It dials nothing before its first request.
 func Open(config omnibus.Config) (*kadm.Client, error) {
-	effective := Effective(config)
-	client, err := kgo.NewClient(
-		kgo.SeedBrokers(strings.Split(effective["bootstrap.servers"], ",")...),
-		kgo.ClientID(effective["client.id"]),
-		kgo.RetryTimeout(retryTimeout),
-	)
+	options, err := connect.ClientOptions(config)
+	if err != nil {
+		return nil, err
+	}
+	client, err := kgo.NewClient(append(options, kgo.ClientID(Effective(config)["client.id"]), kgo.RetryTimeout(retryTimeout))...)
 	if err != nil {
 		return nil, err
 	}

@@ -89,7 +89,7 @@ func TestFlagsHaveTheirValues(t *testing.T) {
 		{[]string{"doctor", "-o", ""}, []string{"text", "json"}, noFiles},
 		{[]string{"consume", "-X", "linger"}, []string{"linger.ms="}, noSpace},
 		{[]string{"consume", "-X", "enable.idempotence="}, []string{"enable.idempotence=true", "enable.idempotence=false"}, noFiles},
-		{[]string{"consume", "-X", "sasl.login.c"}, nil, noSpace},
+		{[]string{"consume", "-X", "sasl.oauthbearer.assertion.claim.i"}, nil, noSpace},
 		{[]string{"topic", "list", "--config", ""}, []string{"properties", "conf", "config"}, extension},
 		{[]string{"topic", "list", "--data", ""}, nil, folders},
 		{[]string{"topic", "list", "--brokers", ""}, nil, noFiles},

@@ -10,6 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl"
+
 	"github.com/omnibus-kafka/omnibus"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/cli"
 )
@@ -225,5 +228,82 @@ func TestEverySettingHasAVariable(t *testing.T) {
 			t.Errorf("%s and %s have the same variable", property.Name, other)
 		}
 		names[name] = property.Name
+	}
+}
+
+const (
+	canary     = "canary-password"
+	saslScheme = "security.protocol=SASL_SSL\nsasl.mechanism=PLAIN\n" +
+		"sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required username=\"alice\" password=\"" + canary + "\";\n"
+)
+
+func TestASecretIsNoArgument(t *testing.T) {
+	for setting, refused := range map[string]bool{
+		"sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required username=a password=" + canary + ";": true,
+		"ssl.keystore.password=" + canary:   true,
+		"ssl.truststore.location=ca.pem":    false,
+		"security.protocol=SASL_PLAINTEXT ": false,
+	} {
+		f, _ := factory(nil)
+		_, err := (&Flags{Brokers: "a:1", Settings: []string{setting}}).Open(t.Context(), f)
+		if got := err != nil && strings.Contains(err.Error(), "command line"); got != refused || err != nil && strings.Contains(err.Error(), canary) {
+			t.Errorf("%.40s…: %v", setting, err)
+		}
+	}
+}
+
+func TestAFileWithASecretIsForItsOwnerAlone(t *testing.T) {
+	path := writeFile(t, saslScheme)
+	for mode, warned := range map[os.FileMode]bool{0o600: false, 0o640: false, 0o644: true} {
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		f, stderr := factory(nil)
+		target, err := (&Flags{Brokers: "a:1", ConfigFile: path}).Open(t.Context(), f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		said := fmt.Sprintf("%v%v%+v%#v", stderr, target.Notes, target.Config, target.Config)
+		if strings.Contains(said, "can read it") != warned || strings.Contains(said, canary) {
+			t.Errorf("mode %o: %v", mode, target.Notes)
+		}
+		for _, p := range target.Config.Properties() {
+			if strings.Contains(p.Value, canary) {
+				t.Errorf("%s shows it", p.Name)
+			}
+		}
+	}
+}
+
+func TestOtherClientsGoTheSameWay(t *testing.T) {
+	config, _, err := omnibus.ParseProperties(strings.NewReader(saslScheme + "bootstrap.servers=SASL_SSL://a:1,b:2\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	options, err := ClientOptions(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := kgo.NewClient(options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	brokers, _ := client.OptValue(kgo.SeedBrokers).([]string)
+	mechanisms, _ := client.OptValue(kgo.SASL).([]sasl.Mechanism)
+	if fmt.Sprint(brokers) != "[a:1 b:2]" || len(mechanisms) != 1 || mechanisms[0].Name() != "PLAIN" || client.OptValue(kgo.DialTLSConfig) == nil {
+		t.Errorf("brokers %v, mechanisms %v", brokers, mechanisms)
+	}
+}
+
+func TestTheEmbeddedBrokerNeedsNoSecurity(t *testing.T) {
+	f, _ := factory(nil)
+	target, err := (&Flags{Embedded: true, Data: t.TempDir(), ConfigFile: writeFile(t, saslScheme)}).Open(t.Context(), f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer target.Close()
+	if tls, mechanism, err := target.Config.Security(); tls != nil || mechanism != nil || err != nil {
+		t.Errorf("%v, %v, %v", tls, mechanism, err)
 	}
 }

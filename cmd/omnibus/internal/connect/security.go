@@ -1,6 +1,8 @@
 package connect
 
 import (
+	"strings"
+
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/omnibus-kafka/omnibus"
@@ -14,7 +16,12 @@ func ClientOptions(config omnibus.Config) ([]kgo.Opt, error) {
 	if err != nil {
 		return nil, cli.Usage(err)
 	}
-	options := []kgo.Opt{kgo.SeedBrokers(config.Brokers...)}
+	var options []kgo.Opt
+	for _, p := range config.Properties() {
+		if p.Name == bootstrapServers { // without what Java lets stand before an address
+			options = append(options, kgo.SeedBrokers(strings.Split(p.Value, ",")...))
+		}
+	}
 	if tls != nil {
 		options = append(options, kgo.DialTLSConfig(tls))
 	}
