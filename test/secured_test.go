@@ -119,6 +119,7 @@ func TestEverySecuredListenerOnRealKafka(t *testing.T) {
 			})
 		}
 	})
+	t.Run("Java's file", func(t *testing.T) { oneFileForJavaAndUs(t, kafka, security) })
 	t.Run("renewal", func(t *testing.T) { renewsUnderLoad(t, kafka, security) })
 	t.Run("refusals", func(t *testing.T) { refusalsSayWhy(t, kafka, security) })
 }
