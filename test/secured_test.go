@@ -146,12 +146,12 @@ func readsWhole(t *testing.T, kafka *kafkatest.Kafka, topic string, records int)
 	}
 }
 
-// renewalTime is how long the renewals under load are watched: OMNIBUS_RENEWAL_TIME, else long enough for three.
+// renewalTime is how long the renewals under load are watched: OMNIBUS_RENEWAL_TIME, else long enough for two.
 func renewalTime(t *testing.T) time.Duration {
 	t.Helper()
 	text := os.Getenv("OMNIBUS_RENEWAL_TIME")
 	if text == "" {
-		return 13 * time.Second
+		return 11 * time.Second
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil {

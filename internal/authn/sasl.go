@@ -94,10 +94,10 @@ func (a *Attempt) agree(ask Roundtrip) error {
 	if !ok {
 		return fmt.Errorf("SaslHandshake was answered with %T", response)
 	}
-	if answer.ErrorCode == 0 {
-		return nil
+	if refusal := Refusal(a.mechanism, answer); refusal != nil {
+		return refusal
 	}
-	return &Error{Mechanism: a.mechanism, Code: answer.ErrorCode, Enabled: answer.SupportedMechanisms, Refused: true}
+	return nil
 }
 
 // send is one round.
@@ -109,20 +109,36 @@ func (a *Attempt) send(ask Roundtrip, message []byte) (*kmsg.SASLAuthenticateRes
 		return nil, err
 	}
 	answer, ok := response.(*kmsg.SASLAuthenticateResponse)
-	switch {
-	case !ok:
+	if !ok {
 		return nil, fmt.Errorf("SaslAuthenticate was answered with %T", response)
-	case answer.ErrorCode != 0:
-		refusal := &Error{Mechanism: a.mechanism, Code: answer.ErrorCode, Refused: !kerr.IsRetriable(kerr.ErrorForCode(answer.ErrorCode))}
-		if answer.ErrorMessage != nil {
-			refusal.Message = *answer.ErrorMessage
-		}
+	}
+	if refusal := Refusal(a.mechanism, answer); refusal != nil {
 		return nil, refusal
-	case len(answer.SASLAuthBytes) > messageBytesMax:
+	}
+	if len(answer.SASLAuthBytes) > messageBytesMax {
 		return nil, &Error{Mechanism: a.mechanism, Refused: true,
 			Err: fmt.Errorf("the broker's message has %d bytes, at most %d are believed", len(answer.SASLAuthBytes), messageBytesMax)}
 	}
 	return answer, nil
+}
+
+// Refusal is what a broker's answer in the exchange refuses, nil if it goes on.
+func Refusal(mechanism string, response kmsg.Response) *Error {
+	refusal := &Error{Mechanism: mechanism}
+	switch answer := response.(type) {
+	case *kmsg.SASLHandshakeResponse:
+		refusal.Code, refusal.Enabled = answer.ErrorCode, answer.SupportedMechanisms
+	case *kmsg.SASLAuthenticateResponse:
+		refusal.Code = answer.ErrorCode
+		if answer.ErrorMessage != nil {
+			refusal.Message = *answer.ErrorMessage
+		}
+	}
+	if refusal.Code == 0 {
+		return nil
+	}
+	refusal.Refused = !kerr.IsRetriable(kerr.ErrorForCode(refusal.Code))
+	return refusal
 }
 
 // challenge lets the mechanism answer the broker's message, once that was looked at.

@@ -27,6 +27,7 @@ type Conn struct {
 	logger    *slog.Logger
 
 	ownCertificate bool          // there is one for TLS; set by the handshake
+	mechanism      string        // of SASL
 	lifetime       time.Duration // of the authentication, set by the handshake; 0 is for ever
 
 	handler Handler      // set by Start

@@ -192,6 +192,9 @@ func (e *foreignError) Error() string {
 		e.size, e.head, e.limit)
 }
 
+// Permanent reports whether the next attempt would meet the same.
+func (e *foreignError) Permanent() bool { return e.isTLS() }
+
 // Unwrap makes every foreignError a protocol violation.
 func (e *foreignError) Unwrap() error { return ErrProtocol }
 

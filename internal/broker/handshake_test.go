@@ -112,7 +112,7 @@ func TestConnectSaysWhatIsWrong(t *testing.T) {
 				_, err := Connect(t.Context(), scripted(t, test.script), "b1:9092")
 				var failure *ConnectError
 				if !errors.As(err, &failure) || failure.Phase != test.phase || failure.Address != "b1:9092" ||
-					!strings.Contains(err.Error(), test.wanted) || !errors.Is(err, test.is) {
+					!strings.Contains(err.Error(), test.wanted) || !errors.Is(err, test.is) || failure.Permanent() != (test.phase == PhaseTLS) {
 					t.Errorf("%v\nwanted phase %s, text %q, %v", err, test.phase, test.wanted, test.is)
 				}
 			})

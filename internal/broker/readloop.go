@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/omnibus-kafka/omnibus/internal/authn"
 	"github.com/omnibus-kafka/omnibus/internal/wire"
 )
 
@@ -74,6 +75,9 @@ func (c *Conn) settle(seq uint64, asked call, frame []byte) error {
 	c.answered = true
 	if asked.control != nil {
 		asked.control.done <- nil
+		if refusal := c.renewalRefused(&asked); refusal != nil {
+			return refusal
+		}
 	} else {
 		asked.produce.AnsweredAt = answeredAt
 		c.handler.Done(asked.produce, &c.response, true, nil)
@@ -143,7 +147,7 @@ func (c *Conn) readTimedOut() error {
 
 // readCauseLocked turns the error that ended the read loop into the connection's cause.
 func (c *Conn) readCauseLocked(err error) error {
-	if c.mu.calls.empty() && !errors.Is(err, ErrProtocol) {
+	if c.mu.calls.empty() && !errors.Is(err, ErrProtocol) && !authn.Permanent(err) {
 		return fmt.Errorf("%w: %w", ErrPeerClosed, err)
 	}
 	switch {

@@ -68,11 +68,25 @@ func (c *Conn) renew(live context.Context, ends time.Time) {
 	lifetime, err := attempt.Run(func(request kmsg.Request) (kmsg.Response, error) { return c.do(live, request, true) })
 	c.holdBack(false)
 	if err != nil {
-		c.Close(&LostError{Address: c.address, Err: fmt.Errorf("authentication was not renewed: %w", err)})
+		c.Close(&LostError{Address: c.address, Err: notRenewed(err)})
 		return
 	}
 	c.logger.Debug("authentication renewed", "lifetime", lifetime)
 	c.renewLater(lifetime)
+}
+
+func notRenewed(err error) error { return fmt.Errorf("authentication was not renewed: %w", err) }
+
+// renewalRefused is the broker's no, if that is what a call was answered with. The read loop ends with it, since the broker
+// hangs up at once, and that is the lesser reason.
+func (c *Conn) renewalRefused(answered *call) error {
+	if !answered.renewal {
+		return nil
+	}
+	if refusal := authn.Refusal(c.mechanism, answered.control.response); refusal != nil {
+		return notRenewed(refusal)
+	}
+	return nil
 }
 
 // cannotRenew is for a mechanism that has nothing to offer: whoever gives out tokens may be away for a moment. It is asked

@@ -40,6 +40,7 @@ func (c *Conn) startTLS() error {
 
 // authenticate convinces the broker of a fresh connection.
 func (c *Conn) authenticate(ctx context.Context) error {
+	c.mechanism = c.cfg.SASL.Name()
 	attempt, err := authn.Begin(ctx, c.cfg.SASL, c.address)
 	if err != nil {
 		return err

@@ -39,6 +39,9 @@ func (e *TopicError) Error() string {
 	if int(e.Partition) >= e.Partitions && e.Partitions > 0 {
 		return e.noPartition()
 	}
+	if e.Ended == nil && e.Cause != nil {
+		return fmt.Sprintf("topic %q cannot be looked up: %v", e.Topic, e.Cause)
+	}
 	missing := fmt.Sprintf("topic %q not present in metadata after %v", e.Topic, e.waited())
 	if e.Ended != nil {
 		missing += fmt.Sprintf(" (%v)", e.Ended)
