@@ -1,9 +1,14 @@
 package omnibus_test
 
 import (
+	"context"
+	"crypto/tls"
 	"fmt"
+	"os"
 	"strings"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/sasl/scram"
 
 	"github.com/omnibus-kafka/omnibus"
 )
@@ -65,4 +70,33 @@ acks: 1
 	// Output:
 	// [localhost:9092] 1 <nil>
 	// line 3: key.serializer: Java classes cannot run here: records carry bytes, and package serde has serializers for typed ones
+}
+
+// A secured cluster, by Go's own types: the password is asked for whenever a connection is made, so that it can change.
+func ExampleConfig_security() {
+	config := omnibus.Config{
+		Brokers: []string{"kafka.example:9093"},
+		TLS:     &tls.Config{},
+		SASL: scram.Sha512(func(context.Context) (scram.Auth, error) {
+			return scram.Auth{User: "alice", Pass: os.Getenv("KAFKA_PASSWORD")}, nil
+		}),
+	}
+	fmt.Println(config.Validate())
+	// Output: <nil>
+}
+
+// The same by Java's names, as they stand in a .properties file (ParseProperties).
+func ExampleConfig_Set_security() {
+	config := omnibus.Config{Brokers: []string{"kafka.example:9093"}}
+	for name, value := range map[string]string{
+		"security.protocol": "SASL_SSL",
+		"sasl.mechanism":    "SCRAM-SHA-512",
+		"sasl.jaas.config":  `org.apache.kafka.common.security.scram.ScramLoginModule required username="alice" password="secret";`,
+	} {
+		if _, err := config.Set(name, value); err != nil {
+			fmt.Println(err)
+		}
+	}
+	fmt.Println(config.Validate())
+	// Output: <nil>
 }
