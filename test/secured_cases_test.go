@@ -4,9 +4,12 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -136,11 +139,23 @@ func refusalsSayWhy(t *testing.T, kafka *kafkatest.Kafka, security *kafkatest.Se
 		if !slow {
 			config.MaxBlock = 10 * time.Second
 		}
+		var log lockedText
+		config.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		p := openOn(t, config.Brokers, func(c *omnibus.Config) { *c = config })
 		begun := time.Now()
 		_, err := p.Send(bounded(t, 20*time.Second), omnibus.Record{Topic: "refused", Value: []byte("x")})
-		if err == nil || !omnibus.NotWritten(err) || strings.Contains(err.Error(), canary) {
-			t.Fatalf("%v, wanted one that is not written and names no password", err)
+		if err == nil || !omnibus.NotWritten(err) {
+			t.Fatalf("%v, wanted one that is not written", err)
+		}
+		stacks := make([]byte, 1<<20)
+		stacks = stacks[:runtime.Stack(stacks, true)]
+		for what, text := range map[string]string{
+			"error": err.Error(), "log": log.String(), "stacks": string(stacks),
+			"configuration": fmt.Sprintf("%+v %#v %v", config, config, config.Properties()), "statistics": fmt.Sprintf("%+v", p.Stats()),
+		} {
+			if strings.Contains(text, canary) {
+				t.Errorf("the password is in the %s", what)
+			}
 		}
 		for _, words := range wanted {
 			if !strings.Contains(err.Error(), words) {
@@ -161,4 +176,22 @@ func refusalsSayWhy(t *testing.T, kafka *kafkatest.Kafka, security *kafkatest.Se
 		config := omnibus.Config{Brokers: kafka.SecureBrokers(kafkatest.ListenerTLS), TLS: &tls.Config{RootCAs: security.Pool(), ServerName: "kafka.example"}}
 		check(t, config, []string{"tls:", "is for localhost, 127.0.0.1, and not for kafka.example"}, false)
 	})
+}
+
+// lockedText is a log that the producer may write to while the test reads it.
+type lockedText struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lockedText) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lockedText) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }

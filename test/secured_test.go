@@ -13,19 +13,8 @@ import (
 	"github.com/omnibus-kafka/omnibus/kafkatest"
 )
 
-// securedRecords is how many records each cell of the matrix sends: OMNIBUS_SECURED_RECORDS, else few enough for every run.
-func securedRecords(t *testing.T) int {
-	t.Helper()
-	text := os.Getenv("OMNIBUS_SECURED_RECORDS")
-	if text == "" {
-		return 2_000
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 {
-		t.Fatalf("OMNIBUS_SECURED_RECORDS is %q, want a count", text)
-	}
-	return n
-}
+// securedRecords is how many records each cell of the matrix sends.
+const securedRecords = 100_000
 
 // cell is one way into a secured cluster: a listener, and the .properties that Kafka's own tools would have for it.
 type cell struct {
@@ -99,7 +88,6 @@ func configured(t *testing.T, properties string, brokers []string) omnibus.Confi
 
 func TestEverySecuredListenerOnRealKafka(t *testing.T) {
 	kafka, security := startSecured(t)
-	records := securedRecords(t)
 	t.Run("matrix", func(t *testing.T) {
 		for i, c := range matrix(security) {
 			t.Run(c.name, func(t *testing.T) {
@@ -107,15 +95,16 @@ func TestEverySecuredListenerOnRealKafka(t *testing.T) {
 				kafka.CreateTopic(topic, 3, nil)
 				config := configured(t, c.properties, listening(kafka, c.listener))
 				p := openOn(t, config.Brokers, func(c *omnibus.Config) { *c = config })
-				for n := range records {
-					if _, err := p.Enqueue(bounded(t, time.Minute), omnibus.Record{Topic: topic, Key: fmt.Append(nil, n%100), Value: fmt.Append(nil, n)}); err != nil {
+				ctx := bounded(t, time.Minute)
+				for n := range securedRecords {
+					if _, err := p.Enqueue(ctx, omnibus.Record{Topic: topic, Key: fmt.Append(nil, n%100), Value: fmt.Append(nil, n)}); err != nil {
 						t.Fatal(err)
 					}
 				}
-				if err := p.Flush(bounded(t, time.Minute)); err != nil {
+				if err := p.Flush(ctx); err != nil {
 					t.Fatal(err)
 				}
-				readsWhole(t, kafka, topic, records)
+				readsWhole(t, kafka, topic, securedRecords)
 			})
 		}
 	})
