@@ -133,7 +133,7 @@ func (f *Flags) configure(getenv func(string) string, overrides []Setting) (conf
 		note, err := config.Set(s.Name, s.Value)
 		if s.Origin == settingFlag && secret(s.Name) {
 			err = errors.Join(err, errors.New(s.Name+" is a secret, and everybody on this machine can read a command line: "+
-				"put it into the file of --config, which can take it from the environment (config.providers)"))
+				"put it into the file of --config, or into the variable "+variable(s.Name)))
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", s.Origin, err))
