@@ -12,7 +12,7 @@ import (
 // zstdWindow is how far back zstd looks for matches, in bytes.
 const zstdWindow = 256 << 10
 
-// Compressor compresses with one codec at one level, again and again with the same memory: 0.5 MiB for lz4 (1.2 at
+// Compressor compresses with one codec at one level, again and again with the same memory: 0.3 MiB for lz4 (1.2 at
 // explicit levels), 1 for gzip, as much as the largest batch for snappy, 3 for zstd (6 at levels 6 to 9, 36 from 10
 // on). It is for one goroutine.
 type Compressor struct {

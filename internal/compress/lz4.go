@@ -22,9 +22,8 @@ const (
 
 // lz4Encoder writes LZ4 frames block by block.
 type lz4Encoder struct {
-	fast  lz4.Compressor
+	block lz4Block          // where the pieces' bytes are gathered until they make a block
 	high  *lz4.CompressorHC // nil for the fast compressor
-	block []byte            // the pieces' bytes until they make a block
 }
 
 func newLZ4(level Level) *lz4Encoder {
@@ -43,45 +42,49 @@ func (e *lz4Encoder) Append(dst []byte, pieces [][]byte) ([]byte, error) {
 		size, header = lz4BlockLarge, lz4Header256K
 	}
 	dst = append(dst, header...)
-	e.block = e.block[:0]
+	e.block.size = 0
 	for _, piece := range pieces {
 		for len(piece) > 0 {
-			n := min(len(piece), size-len(e.block))
-			if n == size {
-				dst = e.appendBlock(dst, piece[:n])
-			} else if e.block = append(e.block, piece[:n]...); len(e.block) == size {
-				dst = e.appendBlock(dst, e.block)
-				e.block = e.block[:0]
-			}
+			n := copy(e.block.src[e.block.size:size], piece)
 			piece = piece[n:]
+			if e.block.size += n; e.block.size == size {
+				dst = e.appendBlock(dst)
+			}
 		}
 	}
-	if len(e.block) > 0 {
-		dst = e.appendBlock(dst, e.block)
+	if e.block.size > 0 {
+		dst = e.appendBlock(dst)
 	}
 	return append(dst, 0, 0, 0, 0), nil
 }
 
-// appendBlock appends one block, stored as it is where compressing does not make it smaller: the compressors give up,
-// with 0, when the result does not fit in less room than the worst case takes.
-func (e *lz4Encoder) appendBlock(dst, src []byte) []byte {
+// appendBlock appends what was gathered as one block, stored as it is where compressing does not make it smaller, and
+// begins the next one.
+func (e *lz4Encoder) appendBlock(dst []byte) []byte {
 	at := len(dst)
-	dst = slices.Grow(dst, 4+len(src))
-	room := dst[at+4 : at+4+len(src)]
-	n, err := e.compress(src, room)
+	src := e.block.src[:e.block.size]
+	dst = slices.Grow(dst, 4+lz4Bound(len(src)))
+	room := dst[at+4 : at+4+lz4Bound(len(src))]
+	n := e.compress(src, room)
 	length := uint32(n)
-	if err != nil || n == 0 || n >= len(src) {
+	if n == 0 || n >= len(src) {
 		n = copy(room, src)
 		length = uint32(n) | lz4Stored
 	}
+	e.block.size = 0
 	dst = dst[:at+4+n]
 	binary.LittleEndian.PutUint32(dst[at:], length)
 	return dst
 }
 
-func (e *lz4Encoder) compress(src, room []byte) (int, error) {
-	if e.high != nil {
-		return e.high.CompressBlock(src, room)
+// compress returns 0 where the block does not become smaller; the high compressor does so when the result has no room.
+func (e *lz4Encoder) compress(src, room []byte) int {
+	if e.high == nil {
+		return e.block.compress(room)
 	}
-	return e.fast.CompressBlock(src, room)
+	n, err := e.high.CompressBlock(src, room[:len(src)])
+	if err != nil {
+		return 0
+	}
+	return n
 }
