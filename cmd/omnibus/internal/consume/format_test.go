@@ -5,16 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/omnibus-kafka/omnibus"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/cli"
-	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/input"
 	"github.com/omnibus-kafka/omnibus/embedded"
 )
 
@@ -206,113 +203,3 @@ func TestABrokenStandardOutputIsFatal(t *testing.T) {
 type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
-
-// What consume writes, produce reads: the copy of a topic is the topic.
-func TestACopyOverEnvelopesIsTheSame(t *testing.T) {
-	const count = 3000
-	broker, err := embedded.Open(embedded.Config{PartitionsDefault: 3, Dir: t.TempDir(), NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer broker.Close()
-	random := rand.New(rand.NewPCG(4, 2))
-	send(t, broker, func(yield func(omnibus.Record) bool) {
-		for i := range count {
-			if !yield(generated(random, i)) {
-				return
-			}
-		}
-	})
-	first := consumed(t, broker, "--from-beginning", "-e", "--format", "envelope")
-	if lines := strings.Count(first, "\n"); lines != count {
-		t.Fatalf("%d envelopes of %d records", lines, count)
-	}
-	options := &input.Options{Format: "envelope", KeepPartition: true}
-	reader, err := options.Open(input.Sources{Stdin: strings.NewReader(first), RecordBytesMax: 1 << 20})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer reader.Close()
-	send(t, broker, func(yield func(omnibus.Record) bool) {
-		for {
-			record, err := reader.Next(t.Context())
-			if errors.Is(err, io.EOF) {
-				return
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			record.Topic = "copy"
-			if !yield(*record) {
-				return
-			}
-		}
-	})
-	var second bytes.Buffer
-	if code, message := runConsume(t.Context(), t, &second, "copy", "-b", broker.Addr(), "--from-beginning", "-e", "--format", "envelope"); code != cli.ExitOK {
-		t.Fatalf("code %d: %s", code, message)
-	}
-	want := byPartition(strings.ReplaceAll(first, `"topic":"orders"`, `"topic":"copy"`))
-	if got := byPartition(second.String()); got != want {
-		t.Error("the copy differs")
-	}
-}
-
-// byPartition sorts envelopes by partition and keeps their order in each, and their offsets.
-func byPartition(envelopes string) string {
-	var partitions [3]strings.Builder
-	for line := range strings.Lines(envelopes) {
-		for i := range partitions {
-			if strings.Contains(line, fmt.Sprintf(`"partition":%d,"timestamp"`, i)) {
-				partitions[i].WriteString(line)
-			}
-		}
-	}
-	return partitions[0].String() + partitions[1].String() + partitions[2].String()
-}
-
-// send writes records with the library.
-func send(t *testing.T, broker *embedded.Broker, records func(func(omnibus.Record) bool)) {
-	t.Helper()
-	producer, err := omnibus.Open(t.Context(), omnibus.Config{Brokers: []string{broker.Addr()}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for record := range records {
-		err := producer.EnqueueFunc(t.Context(), record, func(_ omnibus.Ack, err error) {
-			if err != nil {
-				t.Error(err)
-			}
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := producer.Close(); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// generated is a record with every kind of key, value and header.
-func generated(random *rand.Rand, i int) omnibus.Record {
-	content := func() []byte {
-		b := make([]byte, random.IntN(30))
-		for i := range b {
-			b[i] = byte(random.Uint32() >> random.IntN(2))
-		}
-		switch random.IntN(4) {
-		case 0:
-			return nil
-		case 1:
-			return []byte(fmt.Sprintf("text %d\n\"é\"", i))
-		}
-		return b
-	}
-	r := omnibus.Record{
-		Topic: "orders", Partition: omnibus.At(int32(i % 3)), Key: content(), Value: content(), Timestamp: time.UnixMilli(1_700_000_000_000 + int64(i)),
-	}
-	for range random.IntN(3) {
-		r.Headers = append(r.Headers, omnibus.Header{Key: []string{"a", "trace", "é", ""}[random.IntN(4)], Value: content()})
-	}
-	return r
-}
