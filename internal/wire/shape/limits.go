@@ -1,0 +1,50 @@
+package shape
+
+// The keys of the requests whose answers are described.
+const (
+	keyFetch             = 1
+	keyMetadata          = 3
+	keySASLHandshake     = 17
+	keyAPIVersions       = 18
+	keyInitProducerID    = 22
+	keySASLAuthenticate  = 36
+	keyDescribeProducers = 61
+)
+
+const (
+	kib = 1 << 10
+	mib = 1 << 20
+)
+
+// The most that is believed of an answer of each kind: bytes of the frame, and bytes of memory that decoding may take.
+// They are some ten times what the largest clusters need, and low enough that one answer of each kind fits beside a
+// producer's buffer. A broker that says more is answered by closing the connection.
+const (
+	// Kafka 4.3 lists 61 requests of 7 bytes and 7 features, under 1 KiB.
+	apiVersionsBytesMax   = 64 * kib
+	apiVersionsDecodedMax = 256 * kib
+	// A few names of mechanisms.
+	saslHandshakeBytesMax   = 16 * kib
+	saslHandshakeDecodedMax = 64 * kib
+	// A Kerberos ticket with many groups in it is up to 64 KiB; every other mechanism's token is under 4.
+	saslAuthenticateBytesMax   = 256 * kib
+	saslAuthenticateDecodedMax = 256 * kib
+	// Sixteen bytes; the rest is for tagged fields that newer brokers may add.
+	initProducerIDBytesMax   = 16 * kib
+	initProducerIDDecodedMax = 64 * kib
+	// 42 bytes for a partition with three replicas, 128 decoded: 200,000 of them (metadata's own limit for a topic). Only
+	// topics in use are asked for.
+	metadataBytesMax   = 8 * mib
+	metadataDecodedMax = 26 * mib
+	// 37 bytes for a producer, 48 decoded: 100,000 producers of the last day (transactional.id or producer.id expiration).
+	describeProducersBytesMax   = 4 * mib
+	describeProducersDecodedMax = 6 * mib
+	// Headers are read back with a small limit, but a broker sends one whole batch however large (KIP-74), and other producers'
+	// batches stand among ours. Records are not copied by decoding.
+	fetchBytesMax   = 16 * mib
+	fetchDecodedMax = 4 * mib
+)
+
+// BytesMax is the longest answer, in bytes without the frame's own length, that is believed to belong to a request with
+// this key; 0 for one whose answers are not described, which Check refuses.
+func BytesMax(key int16) int { return answers[key].bytesMax }
