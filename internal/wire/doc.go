@@ -14,7 +14,8 @@
 //     AppendRecord fills it. Nothing is encoded first and measured afterwards.
 //  2. null and empty stay apart in both directions: a nil slice is null, a slice of length 0 is empty.
 //  3. A Reader never trusts a length. A count is held against the bytes that remain before anybody allocates for it,
-//     so that no input makes the parser allocate more than a small multiple of the input's own length.
+//     so that no input makes the parser allocate more than a small multiple of the input's own length. What a Produce
+//     answer makes it keep has bounds of its own.
 //  4. What a Reader returns is a view of its input, valid as long as the input is left alone; strings are copies.
 //  5. In the steady state neither direction allocates: the encoder keeps its scratch and its list of pieces, the
 //     response keeps its slices.

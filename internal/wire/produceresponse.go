@@ -1,8 +1,12 @@
 package wire
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // ProduceResponse is a Produce response with the topics flattened away. It is parsed into again and again and keeps
@@ -12,8 +16,10 @@ type ProduceResponse struct {
 	ThrottleMillis int32
 	// Partitions are in the order of the wire.
 	Partitions []ProduceResult
-	// Nodes are where the leaders named by Partitions are reached (KIP-951, version 10 on).
+	// Nodes are where the leaders named by Partitions are reached (KIP-951, version 10 on); at most nodesMax.
 	Nodes []NodeEndpoint
+	// PartitionsMax is set by the caller: an answer that names more partitions is an error. 0 is any number.
+	PartitionsMax int
 
 	reader Reader // here rather than on the stack, from where Tags would move it to the heap
 }
@@ -34,9 +40,11 @@ type ProduceResult struct {
 	LogAppendTime int64
 	// LogStartOffset is where the partition's log begins, -1 where unknown.
 	LogStartOffset int64
-	// Errors are the records that made the broker refuse the batch (KIP-467, version 8 on).
+	// Errors are the records that made the broker refuse the batch (KIP-467, version 8 on); of one answer at most
+	// recordErrorsMax, the rest is left out.
 	Errors []RecordError
-	// Message is the broker's own explanation of Code, empty if it gave none (version 8 on).
+	// Message is the broker's own explanation of Code, empty if it gave none (version 8 on). It is printable, and no longer
+	// than messageBytesMax.
 	Message string
 	// LeaderID is the leader's node id if the broker says that it is another one, else -1 (version 10 on).
 	LeaderID int32
@@ -48,7 +56,7 @@ type ProduceResult struct {
 type RecordError struct {
 	// Index is the record's place in the batch, from 0.
 	Index int32
-	// Message is empty if the broker gave none.
+	// Message is empty if the broker gave none; else printable, and no longer than messageBytesMax.
 	Message string
 }
 
@@ -70,6 +78,16 @@ const (
 	resultBytesMin    = 30 // partition, code and three 64-bit fields
 	recordErrBytesMin = 6  // index, null message, tags
 	nodeBytesMin      = 11 // id, empty host, port, null rack, tags
+)
+
+// What is kept of an answer at most, so that it does not take more memory than its bytes do. Records that are named beyond
+// the limit are refused, and named, again when those that were not named are sent again.
+const (
+	recordErrorsMax = 64 << 10
+	messageBytesMax = 1 << 10
+	nodesMax        = 1000
+	// keptMax is the length up to which the slices within an answer are kept for the next one.
+	keptMax = 64
 )
 
 // The tagged fields of a response: CurrentLeader of a partition, NodeEndpoints of the whole.
@@ -101,8 +119,10 @@ func ParseProduceResponse(version int16, body []byte, into *ProduceResponse) err
 		return fmt.Errorf("wire: produce response version %d: wanted %d to %d", version, ProduceVersionMin, ProduceVersionMax)
 	}
 	into.reader = NewReader(body)
-	into.Partitions, into.Nodes = into.Partitions[:0], into.Nodes[:0]
-	p := produceParser{r: &into.reader, version: version, flexible: version >= produceFlexible, into: into}
+	into.Partitions, into.Nodes = into.Partitions[:0], kept(into.Nodes)
+	p := produceParser{
+		r: &into.reader, version: version, flexible: version >= produceFlexible, into: into, errorsLeft: recordErrorsMax,
+	}
 	for n := p.count(topicBytesMin); n > 0 && p.r.err == nil; n-- {
 		p.topic()
 	}
@@ -122,6 +142,8 @@ type produceParser struct {
 	version  int16
 	flexible bool
 	into     *ProduceResponse
+	// errorsLeft is how many more record errors are kept.
+	errorsLeft int
 }
 
 func (p *produceParser) topic() {
@@ -135,7 +157,11 @@ func (p *produceParser) topic() {
 	default:
 		name = p.r.String()
 	}
-	n := p.count(resultBytesMin)
+	at, n := p.r.off, p.count(resultBytesMin)
+	if most := p.into.PartitionsMax; most > 0 && n > most-len(p.into.Partitions) {
+		p.r.fail("partitions", at, fmt.Sprintf("%d and %d more, at most %d can be meant", len(p.into.Partitions), n, most))
+		return
+	}
 	p.into.Partitions = slices.Grow(p.into.Partitions, n)
 	for ; n > 0 && p.r.err == nil; n-- {
 		result := p.into.nextResult()
@@ -150,7 +176,7 @@ func (resp *ProduceResponse) nextResult() *ProduceResult {
 	n := len(resp.Partitions)
 	resp.Partitions = resp.Partitions[:n+1]
 	result := &resp.Partitions[n]
-	*result = ProduceResult{Errors: result.Errors[:0], LeaderID: -1, LeaderEpoch: -1}
+	*result = ProduceResult{Errors: kept(result.Errors), LeaderID: -1, LeaderEpoch: -1}
 	return result
 }
 
@@ -161,13 +187,8 @@ func (p *produceParser) result(into *ProduceResult) {
 	into.LogAppendTime = p.r.Int64()
 	into.LogStartOffset = p.r.Int64()
 	if p.version >= produceRecordErrors {
-		n := p.count(recordErrBytesMin)
-		into.Errors = slices.Grow(into.Errors, n)
-		for ; n > 0 && p.r.err == nil; n-- {
-			into.Errors = append(into.Errors, RecordError{Index: p.r.Int32(), Message: p.nullableString()})
-			p.skipTags()
-		}
-		into.Message = p.nullableString()
+		p.recordErrors(into)
+		into.Message = p.message()
 	}
 	if !p.flexible {
 		return
@@ -180,19 +201,41 @@ func (p *produceParser) result(into *ProduceResult) {
 	})
 }
 
+func (p *produceParser) recordErrors(into *ProduceResult) {
+	n := p.count(recordErrBytesMin)
+	keep := min(n, p.errorsLeft)
+	p.errorsLeft -= keep
+	into.Errors = slices.Grow(into.Errors, keep)
+	for ; n > 0 && p.r.err == nil; n-- {
+		if index := p.r.Int32(); len(into.Errors) < keep {
+			into.Errors = append(into.Errors, RecordError{Index: index, Message: p.message()})
+		} else {
+			p.nullableView()
+		}
+		p.skipTags()
+	}
+}
+
+// kept is s without its content, or nil if it is too large to be kept.
+func kept[E any](s []E) []E {
+	if cap(s) > keptMax {
+		return nil
+	}
+	return s[:0]
+}
+
 func (p *produceParser) responseTag(tag uint32, r *Reader) {
 	if tag != tagNodeEndpoints || p.version < produceLeaders {
 		return
 	}
 	n := r.CompactCount(nodeBytesMin)
-	p.into.Nodes = slices.Grow(p.into.Nodes[:0], n)
+	keep := min(n, nodesMax)
+	p.into.Nodes = slices.Grow(p.into.Nodes[:0], keep)
 	for ; n > 0 && r.err == nil; n-- {
-		p.into.Nodes = append(p.into.Nodes, NodeEndpoint{
-			ID:   r.Int32(),
-			Host: string(r.CompactString()),
-			Port: r.Int32(),
-			Rack: string(r.CompactNullableString()),
-		})
+		id, host, port, rack := r.Int32(), r.CompactString(), r.Int32(), r.CompactNullableString()
+		if len(p.into.Nodes) < keep {
+			p.into.Nodes = append(p.into.Nodes, NodeEndpoint{ID: id, Host: string(host), Port: port, Rack: string(rack)})
+		}
 		r.SkipTags()
 	}
 }
@@ -204,11 +247,30 @@ func (p *produceParser) count(elemBytesMin int) int {
 	return p.r.Count(elemBytesMin)
 }
 
-func (p *produceParser) nullableString() string {
+func (p *produceParser) nullableView() []byte {
 	if p.flexible {
-		return string(p.r.CompactNullableString())
+		return p.r.CompactNullableString()
 	}
-	return string(p.r.NullableString())
+	return p.r.NullableString()
+}
+
+func (p *produceParser) message() string { return printable(p.nullableView()) }
+
+// printable is a broker's text in a form that cannot do anything to a log or a terminal, and no longer than
+// messageBytesMax.
+func printable(text []byte) string {
+	if len(text) > messageBytesMax-utf8.UTFMax {
+		text = append(bytes.Clone(text[:messageBytesMax-utf8.UTFMax]), "…"...)
+	}
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r != utf8.RuneError && unicode.IsPrint(r):
+			return r
+		case unicode.IsSpace(r):
+			return ' '
+		}
+		return '?'
+	}, string(text))
 }
 
 func (p *produceParser) skipTags() {

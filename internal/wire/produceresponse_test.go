@@ -51,8 +51,9 @@ func flatten(k *kmsg.ProduceResponse) *ProduceResponse {
 		if s == nil {
 			return ""
 		}
-		return *s
+		return printable([]byte(*s))
 	}
+	left := recordErrorsMax
 	want := &ProduceResponse{ThrottleMillis: k.ThrottleMillis}
 	for _, t := range k.Topics {
 		for _, p := range t.Partitions {
@@ -68,7 +69,9 @@ func flatten(k *kmsg.ProduceResponse) *ProduceResponse {
 			if k.Version >= 8 {
 				result.Message = text(p.ErrorMessage)
 				for _, e := range p.ErrorRecords {
-					result.Errors = append(result.Errors, RecordError{e.RelativeOffset, text(e.ErrorMessage)})
+					if left--; left >= 0 {
+						result.Errors = append(result.Errors, RecordError{e.RelativeOffset, text(e.ErrorMessage)})
+					}
 				}
 			}
 			if k.Version >= 10 {
@@ -81,8 +84,13 @@ func flatten(k *kmsg.ProduceResponse) *ProduceResponse {
 		if k.Version < 10 {
 			break // kmsg knows the tag in every flexible version, the schema from 10 on
 		}
-		want.Nodes = append(want.Nodes, NodeEndpoint{b.NodeID, b.Host, b.Port, text(b.Rack)})
+		rack := ""
+		if b.Rack != nil {
+			rack = *b.Rack
+		}
+		want.Nodes = append(want.Nodes, NodeEndpoint{b.NodeID, b.Host, b.Port, rack})
 	}
+	want.Nodes = want.Nodes[:min(len(want.Nodes), nodesMax)]
 	return want
 }
 
