@@ -57,6 +57,9 @@ type Counters struct {
 	Opened, Closed atomic.Int64
 	// Requests counts requests written whole, Responses the answers that fit one; the handshake counts too.
 	Requests, Responses atomic.Int64
+
+	// large is what answers take that are larger than most, while they are being read.
+	large atomic.Int64
 }
 
 const (

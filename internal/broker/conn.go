@@ -73,7 +73,7 @@ func newConn(cfg *Config, address string, socket net.Conn) *Conn {
 		counters:  cfg.counters(),
 		logger:    cfg.logger().With("broker", address),
 	}
-	c.frames = frameReader{source: socket, received: &c.counters.BytesIn}
+	c.frames = frameReader{source: socket, received: &c.counters.BytesIn, large: &c.counters.large}
 	c.mu.sendable = sync.NewCond(&c.mu)
 	c.mu.writeReturned = sync.NewCond(&c.mu)
 	return c

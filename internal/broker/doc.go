@@ -19,11 +19,14 @@
 //     (KAFKA-19012, CVE-2026-35554).
 //  3. An answer is matched by its correlation id and nothing else. Kafka answers a connection's requests in order, so
 //     any id but the oldest unanswered request's closes the connection, and so do bytes nobody asked for, a frame
-//     above its request's limit, and an answer that does not parse.
+//     above the limit of its request's kind, and an answer that does not parse.
 //  4. Once the connection began to close, nothing is accepted. Closed comes after the last outcome.
 //  5. A request ends at its deadline even when the broker is silent or takes no more bytes: the connection is then
 //     closed, because an answer that comes later could not be told from the next one's.
-//  6. The buffer for a response grows with the bytes that arrive, not with the length that the peer claims.
+//  6. The buffer for a response grows with the bytes that arrive, not with the length that the peer claims; and what the
+//     buffers of all connections take beyond the ordinary has one bound, so that many hostile brokers take no more than one.
+//  7. A control answer is decoded only after package shape has found it well-formed and affordable; what a Produce answer
+//     names was asked about, and is named once. All else is a protocol violation.
 //
 // The write loop sends what is queued, one request a writev, and sleeps when the queue is empty: there is no flush
 // timer, for a busy socket batches by itself. Timeouts need no goroutine: the socket's read deadline is kept at or before

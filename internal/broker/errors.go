@@ -198,6 +198,28 @@ func (e *foreignError) Permanent() bool { return e.isTLS() }
 // Unwrap makes every foreignError a protocol violation.
 func (e *foreignError) Unwrap() error { return ErrProtocol }
 
+// strangerError is a frame that is not the answer which is due.
+type strangerError struct {
+	head     [8]byte
+	id, want int32
+}
+
+// isHTTP2 reports the frame with which an HTTP/2 server begins: type 4, SETTINGS, on stream 0.
+func (e *strangerError) isHTTP2() bool {
+	return e.head[0] == 0 && e.head[3] == 4 && e.head[4] <= 1 && e.head[5]|e.head[6]|e.head[7] == 0
+}
+
+// Error says what the frame looks like.
+func (e *strangerError) Error() string {
+	if e.isHTTP2() {
+		return "the port answers in HTTP/2; this is a web or gRPC server's address, not a broker's"
+	}
+	return fmt.Sprintf("answer with correlation id %d, expected %d", e.id, e.want)
+}
+
+// Unwrap makes every strangerError a protocol violation.
+func (e *strangerError) Unwrap() error { return ErrProtocol }
+
 func protocolError(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrProtocol, fmt.Sprintf(format, args...))
 }

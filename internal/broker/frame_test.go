@@ -14,7 +14,7 @@ import (
 )
 
 func newFrameReader(source io.Reader) *frameReader {
-	return &frameReader{source: source, received: new(atomic.Int64)}
+	return &frameReader{source: source, received: new(atomic.Int64), large: new(atomic.Int64)}
 }
 
 func frameOf(body []byte) []byte {

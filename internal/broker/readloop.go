@@ -21,6 +21,7 @@ func (c *Conn) readLoop() {
 	c.closeLocked(c.readCauseLocked(err))
 	c.mu.Unlock()
 	c.transport.Close()
+	c.frames.drop()
 	c.loopEnded()
 }
 
@@ -36,14 +37,14 @@ func (c *Conn) readResponse() error {
 	if err := c.frames.check(size, asked.responseLimit); err != nil {
 		return err
 	}
-	id, err := c.frames.correlationID()
-	if err != nil {
+	if err := c.frames.checkID(asked.id); err != nil {
 		return err
 	}
-	if id != asked.id {
-		return protocolError("answer with correlation id %d, expected %d of %s", id, asked.id, asked.name())
+	take := c.frames.take
+	if asked.control != nil {
+		take = c.frames.takeForGood // kmsg keeps views
 	}
-	frame, err := c.frames.take(size)
+	frame, err := take(size)
 	if err != nil {
 		return err
 	}
@@ -94,7 +95,11 @@ func (c *Conn) parse(asked *call, frame []byte) error {
 	if err != nil {
 		return err
 	}
-	return wire.ParseProduceResponse(asked.version, body, &c.response)
+	c.response.PartitionsMax = asked.produce.partitions()
+	if err := wire.ParseProduceResponse(asked.version, body, &c.response); err != nil {
+		return err
+	}
+	return asked.produce.checkAnswer(asked.version, &c.response)
 }
 
 // takeWritten waits until the write loop has let go of an answered call, then takes it from the queue, and with it the

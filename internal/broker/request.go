@@ -33,12 +33,20 @@ type Handler interface {
 	BeforeWrite(r *ProduceRequest)
 	// Done is called exactly once for each request that Produce accepted, in the order of Produce, never two at a time.
 	// err == nil means that resp is the broker's answer, valid during the call only; it is nil for acks=0, where it
-	// means "written". It is not checked whether resp names each partition of the request once. Otherwise written
+	// means "written". resp names partitions of the request and none of them twice, but perhaps not all. Otherwise written
 	// tells whether any byte of the request may have reached the broker: if false, the broker cannot have acted on it.
 	Done(r *ProduceRequest, resp *wire.ProduceResponse, written bool, err error)
 	// Closed is called once, after the last Done, when both loops have ended and the socket is closed. err is the
 	// reason: a *LostError, ErrIdle, ErrPeerClosed, or what was given to Close.
 	Closed(c *Conn, err error)
+}
+
+// partitions is how many there are in the request.
+func (r *ProduceRequest) partitions() (n int) {
+	for i := range r.Wire.Topics {
+		n += len(r.Wire.Topics[i].Partitions)
+	}
+	return n
 }
 
 const (
@@ -51,15 +59,11 @@ const (
 )
 
 func newProduceCall(r *ProduceRequest, version int16) call {
-	partitions := 0
-	for i := range r.Wire.Topics {
-		partitions += len(r.Wire.Topics[i].Partitions)
-	}
 	return call{
 		produce:       r,
 		key:           produceKey,
 		version:       version,
-		responseLimit: produceResponseLimit(partitions),
+		responseLimit: produceResponseBytesMax,
 		expectsAnswer: r.Wire.Acks != acksNone,
 	}
 }
