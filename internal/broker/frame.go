@@ -7,8 +7,6 @@ import (
 )
 
 const (
-	apiVersionsResponseBytesMax = 1 << 20
-
 	frameBufferBytes = 4 << 10
 	// A buffer that one huge answer made grow is given up above this size; the answer to a request for a thousand
 	// partitions fits.

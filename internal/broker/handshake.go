@@ -4,11 +4,11 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
 	"github.com/omnibus-kafka/omnibus/internal/wire"
+	"github.com/omnibus-kafka/omnibus/internal/wire/shape"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -78,7 +78,9 @@ func (c *Conn) agreeOnVersions() error {
 	}
 	c.versions = make(map[int16]versionRange, len(response.ApiKeys))
 	for _, api := range response.ApiKeys {
-		c.versions[api.ApiKey] = versionRange{api.MinVersion, api.MaxVersion}
+		if api.MinVersion >= 0 && api.MinVersion <= api.MaxVersion {
+			c.versions[api.ApiKey] = versionRange{api.MinVersion, api.MaxVersion}
+		}
 	}
 	return c.checkProduce()
 }
@@ -117,7 +119,7 @@ func (c *Conn) askApiVersions(version int16) (*kmsg.ApiVersionsResponse, error) 
 	request.Version = version
 	request.ClientSoftwareName = softwareName
 	request.ClientSoftwareVersion = softwareVersion(c.cfg.SoftwareVersion)
-	body, err := c.exchange(request, apiVersionsResponseBytesMax)
+	body, err := c.exchange(request, shape.BytesMax(apiVersionsKey))
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +132,7 @@ func (c *Conn) askApiVersions(version int16) (*kmsg.ApiVersionsResponse, error) 
 			return response, nil
 		}
 	}
-	if err := response.ReadFrom(body); err != nil {
+	if err := decode(response, body); err != nil {
 		return nil, protocolError("answer to ApiVersions v%d: %v", version, err)
 	}
 	return response, nil
@@ -158,17 +160,16 @@ func (c *Conn) exchange(request kmsg.Request, limit int) (body []byte, err error
 	if err := c.frames.check(size, limit); err != nil {
 		return nil, err
 	}
-	frame, err := c.frames.take(size)
-	if err == io.EOF {
-		err = io.ErrUnexpectedEOF
+	if err := c.frames.checkID(id); err != nil {
+		return nil, err
 	}
+	frame, err := c.frames.takeForGood(size)
 	if err != nil {
 		return nil, err
 	}
 	flexible := request.IsFlexible() && request.Key() != apiVersionsKey
-	answered, body, err := wire.ParseResponseHeader(flexible, frame)
-	if err != nil || answered != id {
-		return nil, protocolError("answer with correlation id %d, expected %d", answered, id)
+	if _, body, err = wire.ParseResponseHeader(flexible, frame); err != nil {
+		return nil, err
 	}
 	c.counters.Responses.Add(1)
 	return body, nil

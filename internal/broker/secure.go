@@ -9,11 +9,9 @@ import (
 	"time"
 
 	"github.com/omnibus-kafka/omnibus/internal/authn"
+	"github.com/omnibus-kafka/omnibus/internal/wire/shape"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
-
-// saslResponseBytesMax bounds an answer of the SASL exchange: a message of the broker's, and its words.
-const saslResponseBytesMax = 1 << 20
 
 // startTLS shakes hands over the transport and puts TLS between it and the connection.
 func (c *Conn) startTLS() error {
@@ -56,12 +54,12 @@ func (c *Conn) askFresh(request kmsg.Request) (kmsg.Response, error) {
 		return nil, err
 	}
 	request.SetVersion(version)
-	body, err := c.exchange(request, saslResponseBytesMax)
+	body, err := c.exchange(request, shape.BytesMax(request.Key()))
 	if err != nil {
 		return nil, err
 	}
 	response := request.ResponseKind()
-	if err := response.ReadFrom(body); err != nil {
+	if err := decode(response, body); err != nil {
 		return nil, protocolError("answer to %s v%d: %v", kmsg.NameForKey(request.Key()), version, err)
 	}
 	return response, nil

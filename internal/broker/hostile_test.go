@@ -1,0 +1,454 @@
+package broker
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+	"math"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/omnibus-kafka/omnibus/internal/wire"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// answered is an answer to a request of the test: partitions of topics.
+func answered(version int16, partitions ...wire.ProduceResult) *wire.ProduceResponse {
+	resp := &wire.ProduceResponse{Partitions: partitions}
+	for i := range resp.Partitions {
+		if version > produceVersionMaxByName {
+			resp.Partitions[i].TopicID, resp.Partitions[i].Topic = [16]byte{resp.Partitions[i].Topic[0]}, nil
+		}
+	}
+	return resp
+}
+
+// result is a broker's word on a partition.
+func result(topic string, partition int32) wire.ProduceResult {
+	return wire.ProduceResult{Topic: []byte(topic), Partition: partition, LogAppendTime: -1}
+}
+
+// requestFor asks about partitions 0, 4 and 2 of "a" and 0 of "b".
+func requestFor() *ProduceRequest {
+	r := new(ProduceRequest)
+	for _, topic := range []string{"a", "b"} {
+		r.Wire.Topics = append(r.Wire.Topics, wire.ProduceTopic{Name: topic, ID: [16]byte{topic[0]}})
+	}
+	r.Wire.Topics[0].Partitions = []wire.ProducePartition{{Index: 0}, {Index: 4}, {Index: 2}}
+	r.Wire.Topics[1].Partitions = []wire.ProducePartition{{Index: 0}}
+	return r
+}
+
+func TestAnAnswerNamesPartitionsOfItsRequestOnceEach(t *testing.T) {
+	a0, a4, a2, b0 := result("a", 0), result("a", 4), result("a", 2), result("b", 0)
+	for _, test := range []struct {
+		name, wanted string
+		told         []wire.ProduceResult
+	}{
+		{"as asked", "", []wire.ProduceResult{a0, a4, a2, b0}},
+		{"in another order", "", []wire.ProduceResult{b0, a2, a0, a4}},
+		{"one missing", "", []wire.ProduceResult{a0, a2, b0}},
+		{"all missing", "", nil},
+		{"a foreign partition", "partition 1 of topic", []wire.ProduceResult{a0, result("a", 1), a2, b0}},
+		{"an extra one", "was not in the request", []wire.ProduceResult{a0, a4, a2, b0, result("b", 1)}},
+		{"a foreign topic", "was not in the request", []wire.ProduceResult{a0, a4, a2, result("c", 0)}},
+		{"one twice", "is in it twice", []wire.ProduceResult{a0, a4, a4, b0}},
+		{"one twice and all others", "is in it twice", []wire.ProduceResult{a0, a4, a2, b0, b0}},
+	} {
+		for _, version := range []int16{12, 13} {
+			err := requestFor().checkAnswer(version, answered(version, append([]wire.ProduceResult{}, test.told...)...))
+			if test.wanted == "" && err != nil {
+				t.Errorf("%s, version %d: %v", test.name, version, err)
+			}
+			if test.wanted != "" && (!errors.Is(err, ErrProtocol) || !strings.Contains(err.Error(), test.wanted)) {
+				t.Errorf("%s, version %d: %v, wanted %q", test.name, version, err, test.wanted)
+			}
+		}
+	}
+}
+
+func TestNumbersThatCannotBeAreTakenForNotTold(t *testing.T) {
+	for _, test := range []struct{ offset, appended, wantOffset, wantAppended int64 }{
+		{7, 1_700_000_000_000, 7, 1_700_000_000_000},
+		{-1, -1, -1, -1},
+		{-2, -2, -1, -1},
+		{math.MinInt64, math.MinInt64, -1, -1},
+		{math.MaxInt64, math.MaxInt64, -1, -1},
+		{math.MaxInt64 - 100, latestMillis + 1, -1, -1},
+	} {
+		r := result("t", 0)
+		r.BaseOffset, r.LogAppendTime = test.offset, test.appended
+		resp := &wire.ProduceResponse{ThrottleMillis: -5, Partitions: []wire.ProduceResult{r}}
+		if err := request(-1, 1).checkAnswer(9, resp); err != nil {
+			t.Fatal(err)
+		}
+		got := resp.Partitions[0]
+		if got.BaseOffset != test.wantOffset || got.LogAppendTime != test.wantAppended || resp.ThrottleMillis != 0 {
+			t.Errorf("%d and %d became %d and %d, throttle %d", test.offset, test.appended, got.BaseOffset, got.LogAppendTime,
+				resp.ThrottleMillis)
+		}
+	}
+}
+
+// TestAnAnswerAboutOthersIsNotBelieved has what the unit tests above check arrive at a connection.
+func TestAnAnswerAboutOthersIsNotBelieved(t *testing.T) {
+	for name, spoil := range map[string]func(r *kmsg.ProduceResponse){
+		"foreign":  func(r *kmsg.ProduceResponse) { r.Topics[0].Partitions[0].Partition = 3 },
+		"too many": func(r *kmsg.ProduceResponse) { r.Topics = append(r.Topics, r.Topics[0]) },
+		"thousands": func(r *kmsg.ProduceResponse) {
+			r.Topics[0].Partitions = make([]kmsg.ProduceResponseTopicPartition, 9000)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c, r := start(t, scripted(t, func(b *scriptedBroker) {
+					b.handshake()
+					answer := produced(5)
+					spoil(answer)
+					b.answer(b.read(), answer)
+					b.tryRead()
+				}))
+				mustProduce(t, c, request(-1, 10))
+				if o := <-r.told; !o.written || !errors.Is(o.err, ErrProtocol) {
+					t.Errorf("outcome %v", o)
+				}
+				if n := cap(c.response.Partitions); n > 1 {
+					t.Errorf("room for %d partitions was made, one was asked about", n)
+				}
+				<-r.end
+			})
+		})
+	}
+}
+
+// tagBomb is an answer that ends in a count of four billion tagged fields. kmsg counts them all.
+func tagBomb(a ask, response kmsg.Response) []byte {
+	frame := frameFor(a, response)
+	return withLength(append(frame[:len(frame)-1], 0xff, 0xff, 0xff, 0xff, 0x0f))
+}
+
+func TestControlAnswersAreCheckedBeforeTheyAreDecoded(t *testing.T) {
+	begun := time.Now()
+	synctest.Test(t, func(t *testing.T) {
+		c, r := start(t, scripted(t, func(b *scriptedBroker) {
+			b.handshake()
+			b.write(tagBomb(b.read(), kmsg.NewPtrMetadataResponse()))
+			b.tryRead()
+		}))
+		if _, err := c.Do(t.Context(), metadataRequest(1)); !errors.Is(err, ErrProtocol) {
+			t.Errorf("Do: %v", err)
+		}
+		<-r.end
+		_, err := Connect(t.Context(), scripted(t, func(b *scriptedBroker) {
+			b.write(tagBomb(b.read(), apiVersions(0, [3]int16{0, 3, 13})))
+		}), "b1:9092")
+		if !errors.Is(err, ErrProtocol) {
+			t.Errorf("Connect: %v", err)
+		}
+	})
+	if took := time.Since(begun); took > 5*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
+func TestAnswersThatNobodyDescribedAreNotAskedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, r := start(t, scripted(t, func(b *scriptedBroker) {
+			b.answer(b.read(), apiVersions(0, [3]int16{0, 3, 13}, [3]int16{19, 0, 7}))
+			if a, err := b.tryRead(); err == nil {
+				t.Errorf("the broker was asked with key %d", a.key)
+			}
+		}))
+		if _, err := c.Do(t.Context(), kmsg.NewPtrCreateTopicsRequest()); !errors.Is(err, ErrUnsupported) {
+			t.Errorf("Do: %v", err)
+		}
+		c.Close(nil)
+		<-r.end
+	})
+}
+
+func TestLimitsOfControlAnswersGoByTheirKind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, r := start(t, scripted(t, func(b *scriptedBroker) {
+			b.answer(b.read(), apiVersions(0, [3]int16{0, 3, 13}, [3]int16{22, 0, 5}))
+			b.read()
+			b.write([]byte{0, 1, 0, 0}) // 64 KiB for a producer id
+			b.tryRead()
+		}))
+		_, err := c.Do(t.Context(), kmsg.NewPtrInitProducerIDRequest())
+		if err == nil || !strings.Contains(err.Error(), "at most 16384") {
+			t.Errorf("Do: %v", err)
+		}
+		<-r.end
+	})
+}
+
+// TestBytesInAnAnswerAreTheCallers: kmsg does not copy them, and the next answer must not be read over them.
+func TestBytesInAnAnswerAreTheCallers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		records := func(with byte) *kmsg.FetchResponse {
+			partition := kmsg.NewFetchResponseTopicPartition()
+			partition.RecordBatches = bytes.Repeat([]byte{with}, 1000)
+			topic := kmsg.NewFetchResponseTopic()
+			topic.Partitions = append(topic.Partitions, partition)
+			response := kmsg.NewPtrFetchResponse()
+			response.Topics = append(response.Topics, topic)
+			return response
+		}
+		c, r := start(t, scripted(t, func(b *scriptedBroker) {
+			b.answer(b.read(), apiVersions(0, [3]int16{0, 3, 13}, [3]int16{1, 4, 18}))
+			b.answer(b.read(), records('a'))
+			b.answer(b.read(), records('b'))
+			b.tryRead()
+		}))
+		first, err := c.Do(t.Context(), kmsg.NewPtrFetchRequest())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Do(t.Context(), kmsg.NewPtrFetchRequest()); err != nil {
+			t.Fatal(err)
+		}
+		if got := first.(*kmsg.FetchResponse).Topics[0].Partitions[0].RecordBatches; !bytes.Equal(got, bytes.Repeat([]byte("a"), 1000)) {
+			t.Errorf("the first answer's records begin with %q now", got[:1])
+		}
+		c.Close(nil)
+		<-r.end
+	})
+}
+
+func TestAnAnswerThatNobodyWaitsForIsNotDecoded(t *testing.T) {
+	told := kmsg.NewPtrInitProducerIDResponse()
+	told.ProducerID = 7
+	frame := frameFor(ask{id: 1}, told)[4:]
+	for _, gone := range []bool{false, true} {
+		c := &controlCall{response: kmsg.NewPtrInitProducerIDResponse()}
+		c.abandoned.Store(gone)
+		if err := c.parse(frame); err != nil {
+			t.Fatal(err)
+		}
+		if got := c.response.(*kmsg.InitProducerIDResponse).ProducerID; (got == 7) == gone {
+			t.Errorf("abandoned %v: producer id %d", gone, got)
+		}
+	}
+}
+
+func TestLargeAnswersShareABound(t *testing.T) {
+	counters := new(Counters)
+	reading := func(bytesThatCame int) *frameReader {
+		return &frameReader{
+			source:   io.MultiReader(bytes.NewReader(frameOf(make([]byte, bytesThatCame)))),
+			received: &counters.BytesIn, large: &counters.large,
+		}
+	}
+	const size = 12 << 20
+	first := reading(10 << 20)
+	if _, err := first.take(size); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Fatal(err)
+	}
+	second := reading(size)
+	if _, err := second.take(size); !errors.Is(err, ErrProtocol) || !strings.Contains(err.Error(), "all brokers together") {
+		t.Errorf("beside one of %d bytes: %v", len(first.buf), err)
+	}
+	for range 1000 { // ordinary ones do not count
+		if _, err := reading(50 << 10).take(50 << 10); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first.drop()
+	second.drop()
+	if frame, err := reading(size).take(size); err != nil || len(frame) != size {
+		t.Errorf("afterwards: %d bytes, %v", len(frame), err)
+	}
+	if frame, err := reading(size).takeForGood(size); err != nil || len(frame) != size {
+		t.Errorf("for good: %d bytes, %v", len(frame), err)
+	}
+	if n := counters.large.Load(); n != 0 {
+		t.Errorf("%d bytes are still counted", n)
+	}
+}
+
+func TestAConnectionThatEndsGivesItsShareBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := scripted(t, func(b *scriptedBroker) {
+			b.handshake()
+			b.read()
+			b.write(binary.BigEndian.AppendUint32(nil, 8<<20))
+			b.write(append([]byte{0, 0, 0, 1}, make([]byte, 5<<20)...)) // and no more
+		})
+		c, r := start(t, cfg)
+		if _, err := c.Do(t.Context(), metadataRequest(1)); !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("Do: %v", err)
+		}
+		<-r.end
+		if n := cfg.Counters.large.Load(); n != 0 {
+			t.Errorf("%d bytes are still counted", n)
+		}
+	})
+}
+
+func TestWrongIDsAreFoundBeforeTheFrameIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begun := time.Now()
+		_, err := Connect(t.Context(), scripted(t, func(b *scriptedBroker) {
+			b.read()
+			b.write([]byte{0, 0, 0x12, 4, 0, 0, 0, 0, 0, 0}) // HTTP/2's SETTINGS, 4,612 bytes to Kafka
+			b.ignore()
+		}), "b1:9092")
+		if !errors.Is(err, ErrProtocol) || !strings.Contains(err.Error(), "HTTP/2") || time.Since(begun) != 0 {
+			t.Errorf("after %v: %v", time.Since(begun), err)
+		}
+	})
+}
+
+func TestVersionsThatCannotBeAreNotSpoken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := connect(t, scripted(t, func(b *scriptedBroker) {
+			b.answer(b.read(), apiVersions(0, [3]int16{0, 3, 13}, [3]int16{3, -5, -1}, [3]int16{22, 4, 2}, [3]int16{1, -1, 18}))
+		}))
+		for _, request := range []kmsg.Request{metadataRequest(1), kmsg.NewPtrInitProducerIDRequest(), kmsg.NewPtrFetchRequest()} {
+			if version, err := c.commonVersion(request); !errors.Is(err, ErrUnsupported) {
+				t.Errorf("key %d: version %d, %v", request.Key(), version, err)
+			}
+		}
+		c.Close(nil)
+	})
+}
+
+func FuzzFrames(f *testing.F) {
+	f.Add([]byte{0, 0, 0, 6, 0, 0, 0, 1, 'a', 'b', 0, 0, 0, 4, 0, 0, 0, 2}, []byte{1, 3, 200}, false)
+	f.Add([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"), []byte{2}, true)
+	f.Add([]byte{0x15, 3, 1, 0, 2, 2, 0x46}, []byte{1}, true)
+	f.Add([]byte{0, 0, 0x12, 4, 0, 0, 0, 0, 0, 0}, []byte{0, 1}, false)
+	f.Fuzz(func(t *testing.T, stream, splits []byte, forGood bool) {
+		source := &splitReader{bytes: stream, splits: splits}
+		large := new(atomic.Int64)
+		frames := &frameReader{source: source, received: new(atomic.Int64), large: large}
+		rest := stream
+		for id := int32(1); ; id++ {
+			frame, err := readFrame(frames, id, forGood)
+			if err != nil {
+				wantFrameError(t, rest, id, err)
+				break
+			}
+			size := int(binary.BigEndian.Uint32(rest))
+			if !bytes.Equal(frame, rest[4:4+size]) || int32(binary.BigEndian.Uint32(frame)) != id {
+				t.Fatalf("frame %d is % x, sent was % x", id, frame, rest[4:4+size])
+			}
+			rest = rest[4+size:]
+		}
+		if n := frames.received.Load(); n > int64(len(stream)) || len(frames.buf) > 3*max(len(stream), frameBufferBytes) {
+			t.Fatalf("%d bytes received and %d allocated for %d", n, len(frames.buf), len(stream))
+		}
+		if frames.drop(); large.Load() != 0 {
+			t.Fatalf("%d bytes are still counted", large.Load())
+		}
+	})
+}
+
+const fuzzedFrameMax = 1 << 16
+
+func readFrame(frames *frameReader, id int32, forGood bool) ([]byte, error) {
+	size, err := frames.size()
+	if err != nil {
+		return nil, err
+	}
+	if err := frames.check(size, fuzzedFrameMax); err != nil {
+		return nil, err
+	}
+	if err := frames.checkID(id); err != nil {
+		return nil, err
+	}
+	if forGood {
+		return frames.takeForGood(size)
+	}
+	return frames.take(size)
+}
+
+// wantFrameError fails the test unless err is what is wrong with the bytes in rest, of which the frame with id is due.
+func wantFrameError(t *testing.T, rest []byte, id int32, err error) {
+	t.Helper()
+	_ = err.Error()
+	size := -1
+	if len(rest) >= 4 {
+		size = int(int32(binary.BigEndian.Uint32(rest)))
+	}
+	switch {
+	case len(rest) == 0:
+		if err != io.EOF {
+			t.Fatalf("at the end: %v", err)
+		}
+	case len(rest) >= 4 && (size < 4 || size > fuzzedFrameMax), len(rest) >= 8 && int32(binary.BigEndian.Uint32(rest[4:])) != id:
+		if !errors.Is(err, ErrProtocol) {
+			t.Fatalf("bytes % x, id %d: %v", rest[:min(8, len(rest))], id, err)
+		}
+	case len(rest) < 4+size || len(rest) < 4:
+		if !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Fatalf("an end in the middle: %v", err)
+		}
+	default:
+		t.Fatalf("a good frame was refused: %v", err)
+	}
+}
+
+// splitReader hands out its bytes in pieces of the lengths in splits, again and again.
+type splitReader struct {
+	bytes, splits []byte
+	turn          int
+}
+
+func (s *splitReader) Read(p []byte) (int, error) {
+	if len(s.bytes) == 0 {
+		return 0, io.EOF
+	}
+	n := 1
+	if len(s.splits) > 0 {
+		n = max(1, int(s.splits[s.turn%len(s.splits)]))
+		s.turn++
+	}
+	n = copy(p[:min(n, len(p))], s.bytes)
+	s.bytes = s.bytes[n:]
+	return n, nil
+}
+
+func FuzzHandshake(f *testing.F) {
+	frame := func(response *kmsg.ApiVersionsResponse, version int16) []byte {
+		return frameFor(ask{version: version, id: firstCorrelationID, key: apiVersionsKey}, response)
+	}
+	f.Add(frame(apiVersions(0, [3]int16{0, 3, 13}, [3]int16{3, 0, 13}), 4), []byte{})
+	f.Add(frame(apiVersions(35, [3]int16{18, 0, 3}), 0), frameFor(ask{version: 3, id: 1, key: 18}, apiVersions(0, [3]int16{0, 3, 13})))
+	f.Add([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"), []byte{})
+	f.Fuzz(func(t *testing.T, first, second []byte) {
+		synctest.Test(t, func(t *testing.T) {
+			cfg := scripted(t, func(b *scriptedBroker) {
+				for _, answer := range [][]byte{first, second} {
+					if _, err := b.tryRead(); err != nil {
+						return
+					}
+					b.write(answer)
+				}
+			})
+			begun := time.Now()
+			c, err := Connect(t.Context(), cfg, "b1:9092")
+			if time.Since(begun) > 10*time.Second {
+				t.Fatalf("it took %v", time.Since(begun))
+			}
+			var failure *ConnectError
+			switch {
+			case err != nil && !errors.As(err, &failure):
+				t.Fatal(err)
+			case err != nil:
+				_ = err.Error()
+				return
+			}
+			version, ok := c.ProduceVersion(true)
+			if !ok || version < wire.ProduceVersionMin || version > wire.ProduceVersionMax {
+				t.Fatalf("Produce %d, %v", version, ok)
+			}
+			c.Close(nil)
+		})
+	})
+}
