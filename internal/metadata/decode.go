@@ -3,6 +3,8 @@ package metadata
 import (
 	"errors"
 	"fmt"
+	"strings"
+	"unicode"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -14,7 +16,12 @@ const (
 	brokersMax    = 10_000
 	partitionsMax = 200_000
 	hostBytesMax  = 255
-	rackBytesMax  = 32 << 10
+	rackBytesMax  = 1 << 10
+	// clusterIDBytesMax is ample: Kafka's have 22.
+	clusterIDBytesMax = 255
+	// missingMax is how many of a topic's partitions an answer may leave out, beside as many as it names. Brokers name them
+	// all; without this bound a few bytes that name the last one would make room for 200,000, in each topic.
+	missingMax = 100
 )
 
 // errNoBrokers is the answer of a broker that has just started and knows nobody yet, not even itself.
@@ -51,8 +58,10 @@ func decode(response *kmsg.MetadataResponse, asked map[string]struct{}) (*answer
 		brokers: make(map[int32]Broker, len(response.Brokers)),
 		topics:  make(map[string]*Topic, len(response.Topics)),
 	}
-	if response.ClusterID != nil {
-		a.clusterID = *response.ClusterID
+	if id := response.ClusterID; id != nil && len(*id) <= clusterIDBytesMax {
+		a.clusterID = *id
+	} else if id != nil {
+		a.refuse("a cluster id of %d bytes", len(*id))
 	}
 	for i := range response.Brokers {
 		a.addBroker(&response.Brokers[i])
@@ -77,6 +86,10 @@ func (a *answer) addBroker(b *kmsg.MetadataResponseBroker) {
 		a.refuse("%v", err)
 		return
 	}
+	if first, ok := a.brokers[b.NodeID]; ok {
+		a.refuse("broker %d is named twice, at %s and %s", b.NodeID, first.Address, broker.Address)
+		return
+	}
 	a.brokers[b.NodeID] = broker
 }
 
@@ -87,6 +100,8 @@ func (b Broker) check() error {
 		return fmt.Errorf("broker id %d is negative", b.ID)
 	case b.Host == "" || len(b.Host) > hostBytesMax:
 		return fmt.Errorf("broker %d has a host name of %d bytes, want 1 to %d", b.ID, len(b.Host), hostBytesMax)
+	case strings.ContainsFunc(b.Host, func(r rune) bool { return r == ' ' || !unicode.IsPrint(r) }):
+		return fmt.Errorf("broker %d has the host name %q, with blanks or characters that cannot be shown", b.ID, b.Host)
 	case b.Port < 1 || b.Port > 65535:
 		return fmt.Errorf("broker %d has port %d, want 1 to 65535", b.ID, b.Port)
 	case len(b.Rack) > rackBytesMax:
@@ -104,6 +119,10 @@ func (a *answer) addTopic(t *kmsg.MetadataResponseTopic, asked map[string]struct
 	name := *t.Topic
 	if _, ok := asked[name]; !ok {
 		a.refuse("topic %.249q, which was not asked for", name)
+		return
+	}
+	if a.topics[name] != nil {
+		a.refuse("topic %.249q for the second time", name)
 		return
 	}
 	topic := &Topic{Name: name, ID: t.TopicID, Code: t.ErrorCode, Internal: t.IsInternal}
@@ -129,15 +148,24 @@ func (a *answer) partitions(topic string, told []kmsg.MetadataResponseTopicParti
 		}
 		count = max(count, int(told[i].Partition)+1)
 	}
-	if count == 0 {
+	switch {
+	case count == 0:
 		return nil, fmt.Errorf("topic %q has no partitions and no error", topic)
+	case count > 2*len(told)+missingMax:
+		return nil, fmt.Errorf("topic %q has a partition %d, but only %d of its partitions are named", topic, count-1, len(told))
 	}
 	partitions := make([]Partition, count)
 	for i := range partitions {
 		partitions[i] = Partition{Leader: -1, LeaderEpoch: -1}
 	}
+	named := make([]bool, count)
 	for i := range told {
-		partitions[told[i].Partition] = a.partition(&told[i])
+		n := told[i].Partition
+		if named[n] {
+			return nil, fmt.Errorf("partition %d of topic %q is named twice", n, topic)
+		}
+		named[n] = true
+		partitions[n] = a.partition(&told[i])
 	}
 	return partitions, nil
 }

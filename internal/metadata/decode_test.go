@@ -1,10 +1,12 @@
 package metadata
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
 
+	"github.com/omnibus-kafka/omnibus/internal/wire/shape"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -48,11 +50,15 @@ func TestBadPartsOfAnAnswerAreLeftOut(t *testing.T) {
 		"endless rack": func(r *kmsg.MetadataResponse) {
 			r.Brokers[0].Rack = kmsg.StringPtr(strings.Repeat("x", rackBytesMax+1))
 		},
-		"partition 2^31-1": func(r *kmsg.MetadataResponse) { r.Topics[0].Partitions[0].Partition = math.MaxInt32 },
-		"partition -1":     func(r *kmsg.MetadataResponse) { r.Topics[0].Partitions[0].Partition = -1 },
-		"no partitions":    func(r *kmsg.MetadataResponse) { r.Topics[0].Partitions = nil },
-		"foreign topic":    func(r *kmsg.MetadataResponse) { r.Topics[0].Topic = kmsg.StringPtr("u") },
-		"nameless topic":   func(r *kmsg.MetadataResponse) { r.Topics[0].Topic = nil },
+		"host with a line break": func(r *kmsg.MetadataResponse) { r.Brokers[0].Host = "b1\nlevel=ERROR" },
+		"host with an escape":    func(r *kmsg.MetadataResponse) { r.Brokers[0].Host = "\x1b[2J" },
+		"partition named twice":  func(r *kmsg.MetadataResponse) { r.Topics[0].Partitions[0].Partition = 0 },
+		"partition far off":      func(r *kmsg.MetadataResponse) { r.Topics[0].Partitions[0].Partition = 105 },
+		"partition 2^31-1":       func(r *kmsg.MetadataResponse) { r.Topics[0].Partitions[0].Partition = math.MaxInt32 },
+		"partition -1":           func(r *kmsg.MetadataResponse) { r.Topics[0].Partitions[0].Partition = -1 },
+		"no partitions":          func(r *kmsg.MetadataResponse) { r.Topics[0].Partitions = nil },
+		"foreign topic":          func(r *kmsg.MetadataResponse) { r.Topics[0].Topic = kmsg.StringPtr("u") },
+		"nameless topic":         func(r *kmsg.MetadataResponse) { r.Topics[0].Topic = nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := hostile(spoil)
@@ -100,31 +106,114 @@ func TestOddLeadersAndEpochsAreMadeHarmless(t *testing.T) {
 	}
 }
 
-// FuzzDecode feeds answers of version 8, the last one without tagged fields: kmsg reads billions of those if told so.
+// TestAFewBytesDoNotMakeRoomForManyPartitions has a thousand topics that name nothing but their last partition.
+func TestAFewBytesDoNotMakeRoomForManyPartitions(t *testing.T) {
+	r, asked := hostile(func(*kmsg.MetadataResponse) {}), asksT()
+	for i := range 1000 {
+		topic := kmsg.NewMetadataResponseTopic()
+		topic.Topic = kmsg.StringPtr(fmt.Sprintf("t%d", i))
+		asked[*topic.Topic] = struct{}{}
+		topic.Partitions = []kmsg.MetadataResponseTopicPartition{{Partition: partitionsMax - 1}}
+		r.Topics = append(r.Topics, topic)
+	}
+	a, err := decode(r, asked)
+	if err != nil || len(a.topics) != 1 || a.refused != 1000 {
+		t.Fatalf("%d topics, %d refused, %v", len(a.topics), a.refused, err)
+	}
+	if !strings.Contains(a.refusals[0], "only 1 of its partitions are named") {
+		t.Error(a.refusals[0])
+	}
+}
+
+func TestSomePartitionsMayBeLeftOut(t *testing.T) {
+	a, err := decode(hostile(func(r *kmsg.MetadataResponse) { r.Topics[0].Partitions[0].Partition = 100 }), asksT())
+	if err != nil || a.topics["t"] == nil || len(a.topics["t"].Partitions) != 101 {
+		t.Fatalf("%+v, %v", a, err)
+	}
+}
+
+func TestTheFirstOfTwoBrokersOfAnIDCounts(t *testing.T) {
+	a, err := decode(hostile(func(r *kmsg.MetadataResponse) {
+		r.Brokers = append(r.Brokers, kmsg.MetadataResponseBroker{NodeID: 1, Host: "elsewhere", Port: 9})
+	}), asksT())
+	if err != nil || a.refused != 1 || a.brokers[1].Address != "b1:9092" {
+		t.Fatalf("brokers %v, refused %v, %v", a.brokers, a.refusals, err)
+	}
+}
+
+func TestTheFirstOfTwoWordsOnATopicCounts(t *testing.T) {
+	a, err := decode(hostile(func(r *kmsg.MetadataResponse) {
+		again := r.Topics[0]
+		again.ErrorCode = 3
+		r.Topics = append(r.Topics, again)
+	}), asksT())
+	if err != nil || a.refused != 1 || a.topics["t"].Code != 0 {
+		t.Fatalf("%+v, refused %v, %v", a.topics["t"], a.refusals, err)
+	}
+}
+
+func TestAnEndlessClusterIDIsNotKept(t *testing.T) {
+	a, err := decode(hostile(func(r *kmsg.MetadataResponse) { r.ClusterID = kmsg.StringPtr(strings.Repeat("x", 256)) }), asksT())
+	if err != nil || a.refused != 1 || a.clusterID != "" || a.topics["t"] == nil {
+		t.Fatalf("%+v, %v", a, err)
+	}
+}
+
+// FuzzDecode feeds two answers in any version, one after the other, the way they come: checked for their shape, decoded
+// by kmsg, checked here and laid over the picture.
 func FuzzDecode(f *testing.F) {
-	good := hostile(func(*kmsg.MetadataResponse) {})
-	good.Version = 8
-	f.Add(good.AppendTo(nil))
-	f.Fuzz(func(t *testing.T, body []byte) {
-		r := kmsg.NewPtrMetadataResponse()
-		r.Version = 8
-		if r.ReadFrom(body) != nil {
-			return
-		}
-		a, err := decode(r, asksT())
-		if err != nil {
+	for _, version := range []int16{0, 8, 12, 13} {
+		good := hostile(func(*kmsg.MetadataResponse) {})
+		good.Version = version
+		moved := hostile(func(r *kmsg.MetadataResponse) {
+			r.Topics[0].Partitions[1].LeaderEpoch, r.Topics[0].TopicID = 9, [16]byte{1}
+		})
+		moved.Version = version
+		f.Add(version, good.AppendTo(nil), moved.AppendTo(nil))
+	}
+	f.Fuzz(func(t *testing.T, version int16, first, second []byte) {
+		if version < 0 || version > kmsg.NewPtrMetadataResponse().MaxVersion() {
 			return
 		}
 		picture := &Cluster{Topics: map[string]*Topic{}}
-		for range 2 {
-			picture, _ = picture.merge(a, false, nil)
+		for _, body := range [][]byte{first, second, first} {
+			if a := fuzzedAnswer(t, version, body); a != nil {
+				picture, _ = picture.merge(a, false, nil)
+				picture, _ = picture.apply(map[hintKey]Hint{{"t", 0}: {Topic: "t", Leader: 7, LeaderEpoch: 1 << 30,
+					Nodes: []Broker{NewBroker(7, string(body[:min(len(body), 300)]), int32(len(body)), "")}}})
+			}
+		}
+		if len(picture.Topics) > 1 {
+			t.Fatalf("one topic was asked for: %v", picture.Topics)
 		}
 		for name, topic := range picture.Topics {
 			for _, p := range topic.Available {
-				if _, ok := picture.Leader(name, p); !ok {
-					t.Fatalf("partition %d is available, but its leader is not known", p)
+				if leader, ok := picture.Leader(name, p); !ok || leader.check() != nil {
+					t.Fatalf("partition %d is available, but its leader is %+v", p, leader)
 				}
 			}
 		}
 	})
+}
+
+// fuzzedAnswer is the answer in body, or nil if nothing of it can be believed.
+func fuzzedAnswer(t *testing.T, version int16, body []byte) *answer {
+	if shape.Check(3, version, body) != nil {
+		return nil
+	}
+	r := kmsg.NewPtrMetadataResponse()
+	r.Version = version
+	if err := r.ReadFrom(body); err != nil {
+		t.Fatal(err)
+	}
+	a, err := decode(r, asksT())
+	if err != nil {
+		return nil
+	}
+	for _, topic := range a.topics {
+		if n := len(topic.Partitions); n > 2*len(body)+missingMax {
+			t.Fatalf("%d bytes made room for %d partitions", len(body), n)
+		}
+	}
+	return a
 }
