@@ -68,13 +68,8 @@ func Scan(text string) (lines []Line, errs []LineError) {
 		if logical == "" || logical[0] == '#' || logical[0] == '!' {
 			continue
 		}
-		for continues(logical) {
-			logical = logical[:len(logical)-1]
-			if i == len(natural) {
-				break
-			}
-			logical += strings.TrimLeft(natural[i], blanks)
-			i++
+		if continues(logical) {
+			logical, i = joined(logical, natural, i)
 		}
 		if logical == "" {
 			continue
@@ -93,6 +88,21 @@ func Scan(text string) (lines []Line, errs []LineError) {
 // naturalLines splits at "\n", "\r" and "\r\n".
 func naturalLines(text string) []string {
 	return strings.Split(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text), "\n")
+}
+
+// joined is a line that continues, with the lines that it continues on, the first of them natural[next]; next is then the
+// one behind them.
+func joined(line string, natural []string, next int) (logical string, behind int) {
+	var whole strings.Builder
+	for continues(line) {
+		whole.WriteString(line[:len(line)-1])
+		if line = ""; next < len(natural) {
+			line = strings.TrimLeft(natural[next], blanks)
+			next++
+		}
+	}
+	whole.WriteString(line)
+	return whole.String(), next
 }
 
 // continues says whether a line ends in a backslash that is not itself escaped: in an odd number of them.
