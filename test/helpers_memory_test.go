@@ -219,7 +219,7 @@ func TestChildProcess(t *testing.T) {
 	}
 	brokers := strings.Split(os.Getenv(childBrokers), ",")
 	roles := map[string]func(brokers []string) (map[string]func() (any, error), error){
-		"outage": outageChild, "objects": objectsChild, "idle": idleChild,
+		"outage": outageChild, "objects": objectsChild, "idle": idleChild, "hostile": hostileChild,
 	}
 	commands, err := roles[role](brokers)
 	in, out := json.NewDecoder(os.NewFile(3, "commands")), json.NewEncoder(os.NewFile(4, "answers"))

@@ -11,13 +11,14 @@ const (
 	// A buffer that one huge answer made grow is given up above this size; the answer to a request for a thousand
 	// partitions fits.
 	frameBufferKeptBytes = 64 << 10
-	// largeBytesMax is what the buffers of all connections together may take beyond that.
-	largeBytesMax = 17 << 20
+	// largeBytesMax is what the buffers of all connections together may take beyond that: one of the largest answers, and
+	// some in the making. Honest brokers do not come near it.
+	largeBytesMax = 9 << 20
 
 	// A partition's part of a Produce answer is about 50 bytes, and as much more as the broker has to say about records it
-	// refuses: 120 bytes each for timestamps out of range, say (KIP-467). This is 130,000 of them. The limits of other
-	// answers are in package shape.
-	produceResponseBytesMax = 16 << 20
+	// refuses: 120 bytes each for timestamps out of range, say (KIP-467). This is 65,000 of them, as many as package wire
+	// keeps. The limits of other answers are in package shape.
+	produceResponseBytesMax = 8 << 20
 
 	emptyReadsMax = 100
 )
@@ -130,7 +131,8 @@ func (f *frameReader) peek(n int) ([]byte, error) {
 	return f.buf[f.start : f.start+n], nil
 }
 
-// makeRoom leaves at least one byte free at the end of buf. It about doubles buf, however many bytes are wanted.
+// makeRoom leaves at least one byte free at the end of buf. However many bytes are wanted, it makes buf about four times
+// as large: not twice, for the smaller buffers left behind are garbage beside the largest one.
 func (f *frameReader) makeRoom(want int) error {
 	if f.start > 0 && f.start+want > len(f.buf) {
 		f.end = copy(f.buf, f.buf[f.start:f.end])
@@ -139,7 +141,7 @@ func (f *frameReader) makeRoom(want int) error {
 	if f.end < len(f.buf) {
 		return nil
 	}
-	n := max(frameBufferBytes, 2*len(f.buf))
+	n := max(frameBufferBytes, 4*len(f.buf))
 	if n > want-want/4 {
 		n = max(frameBufferBytes, want)
 	}

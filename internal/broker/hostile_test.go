@@ -244,8 +244,8 @@ func TestLargeAnswersShareABound(t *testing.T) {
 			received: &counters.BytesIn, large: &counters.large,
 		}
 	}
-	const size = 12 << 20
-	first := reading(10 << 20)
+	const size = 8 << 20
+	first := reading(5 << 20)
 	if _, err := first.take(size); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Fatal(err)
 	}
@@ -276,7 +276,7 @@ func TestAConnectionThatEndsGivesItsShareBack(t *testing.T) {
 		cfg := scripted(t, func(b *scriptedBroker) {
 			b.handshake()
 			b.read()
-			b.write(binary.BigEndian.AppendUint32(nil, 8<<20))
+			b.write(binary.BigEndian.AppendUint32(nil, 6<<20))
 			b.write(append([]byte{0, 0, 0, 1}, make([]byte, 5<<20)...)) // and no more
 		})
 		c, r := start(t, cfg)
@@ -340,7 +340,7 @@ func FuzzFrames(f *testing.F) {
 			}
 			rest = rest[4+size:]
 		}
-		if n := frames.received.Load(); n > int64(len(stream)) || len(frames.buf) > 3*max(len(stream), frameBufferBytes) {
+		if n := frames.received.Load(); n > int64(len(stream)) || len(frames.buf) > 6*max(len(stream), frameBufferBytes) {
 			t.Fatalf("%d bytes received and %d allocated for %d", n, len(frames.buf), len(stream))
 		}
 		if frames.drop(); large.Load() != 0 {

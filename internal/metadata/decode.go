@@ -14,13 +14,13 @@ import (
 // place, that claims more is not believed. They bound what a few hostile bytes can make the client allocate.
 const (
 	brokersMax    = 10_000
-	partitionsMax = 200_000
+	partitionsMax = 100_000
 	hostBytesMax  = 255
 	rackBytesMax  = 1 << 10
 	// clusterIDBytesMax is ample: Kafka's have 22.
 	clusterIDBytesMax = 255
 	// missingMax is how many of a topic's partitions an answer may leave out, beside as many as it names. Brokers name them
-	// all; without this bound a few bytes that name the last one would make room for 200,000, in each topic.
+	// all; without this bound a few bytes that name the last one would make room for 100,000, in each topic.
 	missingMax = 100
 )
 

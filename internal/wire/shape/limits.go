@@ -32,17 +32,17 @@ const (
 	// Sixteen bytes; the rest is for tagged fields that newer brokers may add.
 	initProducerIDBytesMax   = 16 * kib
 	initProducerIDDecodedMax = 64 * kib
-	// 42 bytes for a partition with three replicas, 128 decoded: 200,000 of them (metadata's own limit for a topic). Only
-	// topics in use are asked for.
-	metadataBytesMax   = 8 * mib
-	metadataDecodedMax = 26 * mib
-	// 37 bytes for a producer, 48 decoded: 100,000 producers of the last day (transactional.id or producer.id expiration).
+	// 42 bytes for a partition with three replicas, 128 decoded: 120,000 of them (metadata's own limit for a topic is 100,000).
+	// Only topics in use are asked for, and a producer that fills so many partitions would have 300 bytes of buffer for each.
+	metadataBytesMax   = 6 * mib
+	metadataDecodedMax = 16 * mib
+	// 37 bytes for a producer, 48 decoded: 110,000 producers in producer.id.expiration.ms, a day.
 	describeProducersBytesMax   = 4 * mib
 	describeProducersDecodedMax = 6 * mib
 	// Headers are read back with a small limit, but a broker sends one whole batch however large (KIP-74), and other producers'
-	// batches stand among ours. Records are not copied by decoding.
-	fetchBytesMax   = 16 * mib
-	fetchDecodedMax = 4 * mib
+	// batches stand among ours: eight times Kafka's default for a batch. Records are not copied by decoding.
+	fetchBytesMax   = 8 * mib
+	fetchDecodedMax = 2 * mib
 )
 
 // BytesMax is the longest answer, in bytes without the frame's own length, that is believed to belong to a request with

@@ -189,7 +189,7 @@ func TestTheLargestHonestAnswersAreBelieved(t *testing.T) {
 	for i := range metadata.Brokers {
 		metadata.Brokers[i].Host = "broker-0123.kafka.production.example.com"
 	}
-	topic := kmsg.MetadataResponseTopic{Partitions: make([]kmsg.MetadataResponseTopicPartition, 180_000)}
+	topic := kmsg.MetadataResponseTopic{Partitions: make([]kmsg.MetadataResponseTopicPartition, 120_000)}
 	for i := range topic.Partitions {
 		topic.Partitions[i].Replicas, topic.Partitions[i].ISR = []int32{1, 2, 3}, []int32{1, 2, 3}
 	}
