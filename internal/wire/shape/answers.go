@@ -23,7 +23,7 @@ var answers = map[int16]answer{
 				{bytes: 2, from: 7}, // error
 				{bytes: 4, from: 7}, // session
 				{kind: list, of: &structure{decodedBytes: 64, fields: []field{ // topics
-					{kind: text, until: 12},
+					{kind: text, before: 13},
 					{bytes: 16, from: 13}, // topic id
 					{kind: list, of: &structure{ // partitions
 						decodedBytes: 160,
@@ -49,6 +49,21 @@ var answers = map[int16]answer{
 			}}}},
 		},
 	},
+	keyListOffsets: {
+		bytesMax: offsetsBytesMax, decodedBytesMax: offsetsDecodedMax, flexible: 6,
+		structure: structure{fields: []field{
+			{bytes: 4, from: 2}, // throttle
+			{kind: list, of: &structure{decodedBytes: 48, fields: []field{ // topics
+				{kind: text},
+				{kind: list, of: &structure{decodedBytes: 64, fields: []field{ // partitions
+					{bytes: 4 + 2}, // partition, error
+					{kind: list, before: 1, of: &structure{bare: true, decodedBytes: 8, fields: []field{{bytes: 8}}}},
+					{bytes: 8 + 8, from: 1}, // timestamp, offset
+					{bytes: 4, from: 4},     // leader epoch
+				}}},
+			}}},
+		}},
+	},
 	keyMetadata: {
 		bytesMax: metadataBytesMax, decodedBytesMax: metadataDecodedMax, flexible: 9,
 		structure: structure{
@@ -61,7 +76,7 @@ var answers = map[int16]answer{
 				{bytes: 4, from: 1},       // controller
 				{kind: list, of: &structure{decodedBytes: 80, fields: []field{ // topics
 					{bytes: 2}, // error
-					{kind: text, until: 11},
+					{kind: text, before: 12},
 					{kind: nullText, from: 12},
 					{bytes: 16, from: 10}, // topic id
 					{bytes: 1, from: 1},   // internal
@@ -74,8 +89,8 @@ var answers = map[int16]answer{
 					}}},
 					{bytes: 4, from: 8}, // authorized operations
 				}}},
-				{bytes: 4, from: 8, until: 10}, // authorized operations on the cluster
-				{bytes: 2, from: 13},           // error
+				{bytes: 4, from: 8, before: 11}, // authorized operations on the cluster
+				{bytes: 2, from: 13},            // error
 			},
 		},
 	},
@@ -101,6 +116,20 @@ var answers = map[int16]answer{
 				{bytes: 1}, // ready for migration
 			},
 		},
+	},
+	keyOffsetForLeaderEpoch: {
+		bytesMax: offsetsBytesMax, decodedBytesMax: offsetsDecodedMax, flexible: 4,
+		structure: structure{fields: []field{
+			{bytes: 4, from: 2}, // throttle
+			{kind: list, of: &structure{decodedBytes: 48, fields: []field{ // topics
+				{kind: text},
+				{kind: list, of: &structure{decodedBytes: 32, fields: []field{ // partitions
+					{bytes: 2 + 4},      // error, partition
+					{bytes: 4, from: 1}, // leader epoch
+					{bytes: 8},          // end
+				}}},
+			}}},
+		}},
 	},
 	keyInitProducerID: {
 		bytesMax: initProducerIDBytesMax, decodedBytesMax: initProducerIDDecodedMax, flexible: 2,

@@ -2,13 +2,15 @@ package shape
 
 // The keys of the requests whose answers are described.
 const (
-	keyFetch             = 1
-	keyMetadata          = 3
-	keySASLHandshake     = 17
-	keyAPIVersions       = 18
-	keyInitProducerID    = 22
-	keySASLAuthenticate  = 36
-	keyDescribeProducers = 61
+	keyFetch                = 1
+	keyListOffsets          = 2
+	keyMetadata             = 3
+	keySASLHandshake        = 17
+	keyAPIVersions          = 18
+	keyInitProducerID       = 22
+	keyOffsetForLeaderEpoch = 23
+	keySASLAuthenticate     = 36
+	keyDescribeProducers    = 61
 )
 
 const (
@@ -36,9 +38,13 @@ const (
 	// Only topics in use are asked for, and a producer that fills so many partitions would have 300 bytes of buffer for each.
 	metadataBytesMax   = 6 * mib
 	metadataDecodedMax = 16 * mib
-	// 37 bytes for a producer, 48 decoded: 110,000 producers in producer.id.expiration.ms, a day.
-	describeProducersBytesMax   = 4 * mib
-	describeProducersDecodedMax = 6 * mib
+	// 37 bytes for a producer of the last day (producer.id.expiration.ms), 48 decoded: 220,000 of them, over all partitions that
+	// one request asks about.
+	describeProducersBytesMax   = 8 * mib
+	describeProducersDecodedMax = 12 * mib
+	// Asked about one partition at a time: under 100 bytes.
+	offsetsBytesMax   = 64 * kib
+	offsetsDecodedMax = 256 * kib
 	// Headers are read back with a small limit, but a broker sends one whole batch however large (KIP-74), and other producers'
 	// batches stand among ours: eight times Kafka's default for a batch. Records are not copied by decoding.
 	fetchBytesMax   = 8 * mib

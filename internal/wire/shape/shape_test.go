@@ -3,10 +3,15 @@ package shape
 import (
 	"encoding/binary"
 	"errors"
+	"io/fs"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"reflect"
+	"regexp"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,6 +60,45 @@ func TestKeysWithoutADescriptionAreRefused(t *testing.T) {
 			t.Errorf("key %d: %+v", key, answers[key])
 		}
 	}
+}
+
+// TestEveryRequestThatIsMadeHasItsAnswerDescribed looks for requests in the source of the whole module.
+func TestEveryRequestThatIsMadeHasItsAnswerDescribed(t *testing.T) {
+	made := regexp.MustCompile(`kmsg\.New(?:Ptr)?(\w+Request)\(`)
+	keys := make(map[string]int16)
+	for key := range int16(kmsg.MaxKey + 1) {
+		if r := kmsg.RequestForKey(key); r != nil {
+			keys[reflect.TypeOf(r).Elem().Name()] = key
+		}
+	}
+	found := 0
+	err := filepath.WalkDir("../../..", func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && path != "../../.." && (strings.HasPrefix(entry.Name(), ".") || modulePart(path)):
+			return filepath.SkipDir
+		case entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		source, err := os.ReadFile(path)
+		for _, match := range made.FindAllStringSubmatch(string(source), -1) {
+			found++
+			if key, ok := keys[match[1]]; !ok || BytesMax(key) == 0 {
+				t.Errorf("%s makes a %s, whose answer has no description", path, match[1])
+			}
+		}
+		return err
+	})
+	if err != nil || found < 3 {
+		t.Errorf("%d requests found, %v", found, err)
+	}
+}
+
+// modulePart reports whether a folder is another module's, or the test broker's.
+func modulePart(path string) bool {
+	_, err := os.Stat(filepath.Join(path, "go.mod"))
+	return err == nil || strings.HasSuffix(path, "internal/sim")
 }
 
 // TestTagCountsAreNotObeyed has the answer that took kmsg a minute: a count of four billion tagged fields, and no bytes.

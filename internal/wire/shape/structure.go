@@ -17,14 +17,14 @@ const (
 type field struct {
 	kind  kind
 	bytes int // of a fixed one
-	// from and until are the first and the last version that have it; until 0 is "still there".
-	from, until int16
+	// from is the first version that has it, before the first that has it no more; 0 is "still there".
+	from, before int16
 	// of is the structure of a list's elements, or the one that stands here.
 	of *structure
 }
 
 func (f *field) in(version int16) bool {
-	return version >= f.from && (f.until == 0 || version <= f.until)
+	return version >= f.from && (f.before == 0 || version < f.before)
 }
 
 // structure describes a part of an answer.
