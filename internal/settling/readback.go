@@ -18,6 +18,8 @@ const (
 	timestampLatest   = -1
 	// fetchBytes bounds what one answer brings. A broker gives at least one batch, however large.
 	fetchBytes = 1 << 20
+	// ownMax bounds how many own batches are kept, whatever a broker says: the newest, for open ones are among them.
+	ownMax = 64 << 10
 	// namesVersionMax is the last version of Fetch that calls topics by name.
 	namesVersionMax = 12
 	// headerLen is how far a batch is read: to its base sequence, just before the records.
@@ -243,6 +245,9 @@ func (r *reading) note(header []byte, base, records int64) {
 		e.Loss = &Loss{From: base, To: q.AckedOffset}
 	}
 	if own {
+		if len(e.Own) == ownMax {
+			e.Own = append(e.Own[:0], e.Own[ownMax/2:]...)
+		}
 		e.Own = append(e.Own, Own{
 			Epoch:  int16(binary.BigEndian.Uint16(header[51:])),
 			First:  int32(binary.BigEndian.Uint32(header[53:])),
