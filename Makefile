@@ -1,6 +1,6 @@
 # make test    everything, on a real three-node Kafka as well: needs Go, and for Kafka Java 17 and Maven
 # make check   the same without -race and without what takes long: for every save
-# make fuzz    each fuzz test for FUZZTIME
+# make fuzz    each fuzz test of all modules for FUZZTIME, two minutes if it is not set
 #
 # Modules are those of go.work, each tested in its own folder. All of them are run, and the failed ones named at the end.
 
@@ -18,7 +18,7 @@ measuring := $(CURDIR)/bench $(CURDIR)/test
 compiler := $(shell command -v $$(go env CC) || true)
 race := $(if $(compiler)$(filter true,$(CI)),-race)
 
-FUZZTIME ?= 30s
+FUZZTIME ?= 2m
 
 # $(call test,folder,flags) tests a module and notes in $failed whether that went wrong.
 test = echo "== $(subst $(CURDIR),.,$(1)): go test $(2)"; (cd $(1) && go test $(2) ./...) || failed="$$failed $(subst $(CURDIR),.,$(1))";
@@ -45,13 +45,11 @@ vet:
 lint:
 	go test ./internal/lint
 
+# Without its limit, minimizing what is merely interesting takes most of the time.
 fuzz:
-	@for dir in $(modules); do \
-	  cd "$$dir"; \
-	  for package in $$(go list ./...); do \
-	    for name in $$(go test -list '^Fuzz' "$$package" | grep '^Fuzz' || true); do \
-	      echo "== $$package $$name"; \
-	      go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$package"; \
-	    done; \
+	@failed=; for dir in $(modules); do cd $$dir; for package in $$(go list ./...); do \
+	  for name in $$(go test -list '^Fuzz' "$$package" | grep '^Fuzz' || true); do \
+	    echo "== $$package $$name"; \
+	    go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s "$$package" || failed="$$failed $$name"; \
 	  done; \
-	done
+	done; done; $(verdict)

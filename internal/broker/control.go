@@ -95,7 +95,7 @@ func (c *Conn) commonVersion(request kmsg.Request) (int16, error) {
 		return 0, fmt.Errorf("%w: %s does not know %s", ErrUnsupported, c.address, kmsg.NameForKey(request.Key()))
 	}
 	version := min(request.MaxVersion(), theirs.max)
-	if version < max(theirs.min, 0) {
+	if version < theirs.min {
 		return 0, fmt.Errorf("%w: %s, this client %d at most", ErrUnsupported, theirs.describe(request.Key()),
 			request.MaxVersion())
 	}

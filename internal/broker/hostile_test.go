@@ -2,6 +2,7 @@ package broker
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -220,20 +221,49 @@ func TestBytesInAnAnswerAreTheCallers(t *testing.T) {
 	})
 }
 
+func TestBytesInAHandshakesAnswerOutliveTheNextOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, server := memPipe(memCapacity)
+		c := newConn(&Config{}, "b1:9092", client)
+		go func() {
+			b := &scriptedBroker{t: t, conn: server}
+			for _, code := range []int16{7, 9} {
+				b.answer(b.read(), apiVersions(code))
+			}
+		}()
+		first, err := c.exchange(kmsg.NewPtrApiVersionsRequest(), 100)
+		if err != nil || first[1] != 7 {
+			t.Fatal(first, err)
+		}
+		if second, err := c.exchange(kmsg.NewPtrApiVersionsRequest(), 100); err != nil || second[1] != 9 || first[1] != 7 {
+			t.Errorf("the first answer is % x after the second, % x: %v", first, second, err)
+		}
+		client.Close()
+	})
+}
+
+// TestAnAnswerThatNobodyWaitsForIsNotDecoded sends one that could not be, after its caller has gone.
 func TestAnAnswerThatNobodyWaitsForIsNotDecoded(t *testing.T) {
-	told := kmsg.NewPtrInitProducerIDResponse()
-	told.ProducerID = 7
-	frame := frameFor(ask{id: 1}, told)[4:]
-	for _, gone := range []bool{false, true} {
-		c := &controlCall{response: kmsg.NewPtrInitProducerIDResponse()}
-		c.abandoned.Store(gone)
-		if err := c.parse(frame); err != nil {
-			t.Fatal(err)
+	synctest.Test(t, func(t *testing.T) {
+		c, r := start(t, scripted(t, func(b *scriptedBroker) {
+			b.handshake()
+			first := b.read()
+			time.Sleep(5 * time.Second)
+			b.write(tagBomb(first, kmsg.NewPtrMetadataResponse()))
+			b.answer(b.read(), kmsg.NewPtrMetadataResponse())
+			b.tryRead()
+		}))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := c.Do(ctx, metadataRequest(1)); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Do: %v", err)
 		}
-		if got := c.response.(*kmsg.InitProducerIDResponse).ProducerID; (got == 7) == gone {
-			t.Errorf("abandoned %v: producer id %d", gone, got)
+		if _, err := c.Do(t.Context(), metadataRequest(2)); err != nil {
+			t.Errorf("the next Do: %v", err)
 		}
-	}
+		c.Close(nil)
+		<-r.end
+	})
 }
 
 func TestLargeAnswersShareABound(t *testing.T) {
