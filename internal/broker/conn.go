@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/omnibus-kafka/omnibus/internal/broker/frames"
 	"github.com/omnibus-kafka/omnibus/internal/wire"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -38,7 +39,7 @@ type Conn struct {
 	out     net.Buffers
 
 	// Owned by Connect, then by the read loop.
-	frames   frameReader
+	frames   frames.Reader
 	response wire.ProduceResponse
 	answered bool // a request, since Start
 
@@ -73,7 +74,7 @@ func newConn(cfg *Config, address string, socket net.Conn) *Conn {
 		counters:  cfg.counters(),
 		logger:    cfg.logger().With("broker", address),
 	}
-	c.frames = frameReader{source: socket, received: &c.counters.BytesIn, large: &c.counters.large}
+	c.frames = frames.Reader{Source: socket, Received: &c.counters.BytesIn, Large: &c.counters.large}
 	c.mu.sendable = sync.NewCond(&c.mu)
 	c.mu.writeReturned = sync.NewCond(&c.mu)
 	return c
@@ -83,7 +84,7 @@ func newConn(cfg *Config, address string, socket net.Conn) *Conn {
 // earlier are sent now. handler may be nil on a connection that Produce is never called on.
 func (c *Conn) Start(handler Handler) {
 	c.handler = handler
-	c.frames.timedOut = c.readTimedOut
+	c.frames.Failed = c.readFailed
 	c.mu.Lock()
 	c.mu.lastUsed = time.Now()
 	if first := c.mu.calls.earliest(); first != nil {

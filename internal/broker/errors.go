@@ -7,11 +7,11 @@ import (
 	"io"
 	"net"
 	"os"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/omnibus-kafka/omnibus/internal/authn"
+	"github.com/omnibus-kafka/omnibus/internal/broker/frames"
 )
 
 // Phase is the step of reaching a broker at which an attempt failed.
@@ -77,7 +77,7 @@ var (
 	// ErrRequestTimeout is in a LostError: a request's deadline passed, so its connection was closed.
 	ErrRequestTimeout = errors.New("request timeout")
 	// ErrProtocol is in a LostError or a ConnectError: what came back was not an answer to what was asked.
-	ErrProtocol = errors.New("protocol violation")
+	ErrProtocol = frames.ErrProtocol
 	// ErrIdle ends a connection that was asked nothing for Config.Idle. It is no failure.
 	ErrIdle = errors.New("idle connection closed")
 	// ErrPeerClosed ends a connection that the broker closed while nothing was asked of it, as it does when it is idle
@@ -133,9 +133,9 @@ func dialError(address string, err error) *ConnectError {
 // handshakeError turns a failure after the connection was accepted into the phase it belongs to and advice.
 func handshakeError(address string, waited time.Duration, err error) *ConnectError {
 	failure := &ConnectError{Address: address, Phase: PhaseAPI, Err: err}
-	var foreign *foreignError
+	var foreign *frames.ForeignError
 	switch {
-	case errors.As(err, &foreign) && foreign.isTLS():
+	case errors.As(err, &foreign) && foreign.IsTLS():
 		failure.Phase = PhaseTLS
 	case errors.Is(err, context.Canceled):
 	case isTimeout(err) || errors.Is(err, context.DeadlineExceeded):
@@ -155,70 +155,6 @@ func adviceSilent(waited time.Duration) string {
 }
 
 func advise(err error, advice string) error { return fmt.Errorf("%w: %s", err, advice) }
-
-// foreignError is a frame whose length cannot be meant: above what its request may bring, or negative. Mostly the
-// peer does not speak Kafka at all, and the four bytes then are the beginning of what it does speak.
-type foreignError struct {
-	head  [4]byte
-	size  int32
-	limit int
-}
-
-func (e *foreignError) isTLS() bool {
-	const alert, handshake, majorVersion = 0x15, 0x16, 0x03
-	return (e.head[0] == alert || e.head[0] == handshake) && e.head[1] == majorVersion
-}
-
-func (e *foreignError) isText() bool {
-	for _, b := range e.head {
-		if b != '\r' && b != '\n' && (b < ' ' || b > '~') {
-			return false
-		}
-	}
-	return true
-}
-
-// Error says what the bytes look like.
-func (e *foreignError) Error() string {
-	switch {
-	case e.isTLS():
-		return "the port answers in TLS; configure TLS for it, or use the plaintext listener's port"
-	case string(e.head[:]) == "HTTP":
-		return "the port answers in HTTP; this is a web server's address, not a broker's"
-	case e.isText():
-		return fmt.Sprintf("the port answers with text (%q); it does not speak Kafka", strings.TrimSpace(string(e.head[:])))
-	}
-	return fmt.Sprintf("response frame of %d bytes (first bytes % x), at most %d are possible here",
-		e.size, e.head, e.limit)
-}
-
-// Permanent reports whether the next attempt would meet the same.
-func (e *foreignError) Permanent() bool { return e.isTLS() }
-
-// Unwrap makes every foreignError a protocol violation.
-func (e *foreignError) Unwrap() error { return ErrProtocol }
-
-// strangerError is a frame that is not the answer which is due.
-type strangerError struct {
-	head     [8]byte
-	id, want int32
-}
-
-// isHTTP2 reports the frame with which an HTTP/2 server begins: type 4, SETTINGS, on stream 0.
-func (e *strangerError) isHTTP2() bool {
-	return e.head[0] == 0 && e.head[3] == 4 && e.head[4] <= 1 && e.head[5]|e.head[6]|e.head[7] == 0
-}
-
-// Error says what the frame looks like.
-func (e *strangerError) Error() string {
-	if e.isHTTP2() {
-		return "the port answers in HTTP/2; this is a web or gRPC server's address, not a broker's"
-	}
-	return fmt.Sprintf("answer with correlation id %d, expected %d", e.id, e.want)
-}
-
-// Unwrap makes every strangerError a protocol violation.
-func (e *strangerError) Unwrap() error { return ErrProtocol }
 
 func protocolError(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrProtocol, fmt.Sprintf(format, args...))

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/omnibus-kafka/omnibus/internal/broker/frames"
 	"github.com/omnibus-kafka/omnibus/internal/wire"
 	"github.com/omnibus-kafka/omnibus/internal/wire/shape"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -153,17 +154,7 @@ func (c *Conn) exchange(request kmsg.Request, limit int) (body []byte, err error
 		return nil, err
 	}
 	c.counters.Requests.Add(1)
-	size, err := c.frames.size()
-	if err != nil {
-		return nil, err
-	}
-	if err := c.frames.check(size, limit); err != nil {
-		return nil, err
-	}
-	if err := c.frames.checkID(id); err != nil {
-		return nil, err
-	}
-	frame, err := c.frames.takeForGood(size)
+	frame, err := c.frames.Take(frames.Due{LimitBytes: limit, ID: id, Kept: true})
 	if err != nil {
 		return nil, err
 	}

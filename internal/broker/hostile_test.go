@@ -8,7 +8,6 @@ import (
 	"io"
 	"math"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -266,41 +265,6 @@ func TestAnAnswerThatNobodyWaitsForIsNotDecoded(t *testing.T) {
 	})
 }
 
-func TestLargeAnswersShareABound(t *testing.T) {
-	counters := new(Counters)
-	reading := func(bytesThatCame int) *frameReader {
-		return &frameReader{
-			source:   io.MultiReader(bytes.NewReader(frameOf(make([]byte, bytesThatCame)))),
-			received: &counters.BytesIn, large: &counters.large,
-		}
-	}
-	const size = 8 << 20
-	first := reading(5 << 20)
-	if _, err := first.take(size); !errors.Is(err, io.ErrUnexpectedEOF) {
-		t.Fatal(err)
-	}
-	second := reading(size)
-	if _, err := second.take(size); !errors.Is(err, ErrProtocol) || !strings.Contains(err.Error(), "all brokers together") {
-		t.Errorf("beside one of %d bytes: %v", len(first.buf), err)
-	}
-	for range 1000 { // ordinary ones do not count
-		if _, err := reading(50 << 10).take(50 << 10); err != nil {
-			t.Fatal(err)
-		}
-	}
-	first.drop()
-	second.drop()
-	if frame, err := reading(size).take(size); err != nil || len(frame) != size {
-		t.Errorf("afterwards: %d bytes, %v", len(frame), err)
-	}
-	if frame, err := reading(size).takeForGood(size); err != nil || len(frame) != size {
-		t.Errorf("for good: %d bytes, %v", len(frame), err)
-	}
-	if n := counters.large.Load(); n != 0 {
-		t.Errorf("%d bytes are still counted", n)
-	}
-}
-
 func TestAConnectionThatEndsGivesItsShareBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := scripted(t, func(b *scriptedBroker) {
@@ -317,6 +281,30 @@ func TestAConnectionThatEndsGivesItsShareBack(t *testing.T) {
 		if n := cfg.Counters.large.Load(); n != 0 {
 			t.Errorf("%d bytes are still counted", n)
 		}
+	})
+}
+
+func TestADeadlineFiringEarlyLosesNoBytes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := scripted(t, func(b *scriptedBroker) {
+			b.handshake()
+			b.answer(b.read(), produced(1))
+			frame := frameFor(b.read(), produced(2)) // asked for 20 s after the first, whose deadline is still set
+			time.Sleep(5 * time.Second)
+			b.write(frame[:20])
+			time.Sleep(10 * time.Second)
+			b.write(frame[20:])
+			b.tryRead()
+		})
+		c, r := start(t, cfg)
+		mustProduce(t, c, request(-1, 10))
+		<-r.told
+		time.Sleep(20 * time.Second)
+		mustProduce(t, c, request(-1, 10))
+		if o := <-r.told; o.err != nil || o.offset != 2 {
+			t.Errorf("outcome %v", o)
+		}
+		c.Close(nil)
 	})
 }
 
@@ -346,102 +334,6 @@ func TestVersionsThatCannotBeAreNotSpoken(t *testing.T) {
 		}
 		c.Close(nil)
 	})
-}
-
-func FuzzFrames(f *testing.F) {
-	f.Add([]byte{0, 0, 0, 6, 0, 0, 0, 1, 'a', 'b', 0, 0, 0, 4, 0, 0, 0, 2}, []byte{1, 3, 200}, false)
-	f.Add([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"), []byte{2}, true)
-	f.Add([]byte{0x15, 3, 1, 0, 2, 2, 0x46}, []byte{1}, true)
-	f.Add([]byte{0, 0, 0x12, 4, 0, 0, 0, 0, 0, 0}, []byte{0, 1}, false)
-	f.Fuzz(func(t *testing.T, stream, splits []byte, forGood bool) {
-		source := &splitReader{bytes: stream, splits: splits}
-		large := new(atomic.Int64)
-		frames := &frameReader{source: source, received: new(atomic.Int64), large: large}
-		rest := stream
-		for id := int32(1); ; id++ {
-			frame, err := readFrame(frames, id, forGood)
-			if err != nil {
-				wantFrameError(t, rest, id, err)
-				break
-			}
-			size := int(binary.BigEndian.Uint32(rest))
-			if !bytes.Equal(frame, rest[4:4+size]) || int32(binary.BigEndian.Uint32(frame)) != id {
-				t.Fatalf("frame %d is % x, sent was % x", id, frame, rest[4:4+size])
-			}
-			rest = rest[4+size:]
-		}
-		if n := frames.received.Load(); n > int64(len(stream)) || len(frames.buf) > 6*max(len(stream), frameBufferBytes) {
-			t.Fatalf("%d bytes received and %d allocated for %d", n, len(frames.buf), len(stream))
-		}
-		if frames.drop(); large.Load() != 0 {
-			t.Fatalf("%d bytes are still counted", large.Load())
-		}
-	})
-}
-
-const fuzzedFrameMax = 1 << 16
-
-func readFrame(frames *frameReader, id int32, forGood bool) ([]byte, error) {
-	size, err := frames.size()
-	if err != nil {
-		return nil, err
-	}
-	if err := frames.check(size, fuzzedFrameMax); err != nil {
-		return nil, err
-	}
-	if err := frames.checkID(id); err != nil {
-		return nil, err
-	}
-	if forGood {
-		return frames.takeForGood(size)
-	}
-	return frames.take(size)
-}
-
-// wantFrameError fails the test unless err is what is wrong with the bytes in rest, of which the frame with id is due.
-func wantFrameError(t *testing.T, rest []byte, id int32, err error) {
-	t.Helper()
-	_ = err.Error()
-	size := -1
-	if len(rest) >= 4 {
-		size = int(int32(binary.BigEndian.Uint32(rest)))
-	}
-	switch {
-	case len(rest) == 0:
-		if err != io.EOF {
-			t.Fatalf("at the end: %v", err)
-		}
-	case len(rest) >= 4 && (size < 4 || size > fuzzedFrameMax), len(rest) >= 8 && int32(binary.BigEndian.Uint32(rest[4:])) != id:
-		if !errors.Is(err, ErrProtocol) {
-			t.Fatalf("bytes % x, id %d: %v", rest[:min(8, len(rest))], id, err)
-		}
-	case len(rest) < 4+size || len(rest) < 4:
-		if !errors.Is(err, io.ErrUnexpectedEOF) {
-			t.Fatalf("an end in the middle: %v", err)
-		}
-	default:
-		t.Fatalf("a good frame was refused: %v", err)
-	}
-}
-
-// splitReader hands out its bytes in pieces of the lengths in splits, again and again.
-type splitReader struct {
-	bytes, splits []byte
-	turn          int
-}
-
-func (s *splitReader) Read(p []byte) (int, error) {
-	if len(s.bytes) == 0 {
-		return 0, io.EOF
-	}
-	n := 1
-	if len(s.splits) > 0 {
-		n = max(1, int(s.splits[s.turn%len(s.splits)]))
-		s.turn++
-	}
-	n = copy(p[:min(n, len(p))], s.bytes)
-	s.bytes = s.bytes[n:]
-	return n, nil
 }
 
 func FuzzHandshake(f *testing.F) {

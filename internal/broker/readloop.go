@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/omnibus-kafka/omnibus/internal/authn"
+	"github.com/omnibus-kafka/omnibus/internal/broker/frames"
 	"github.com/omnibus-kafka/omnibus/internal/wire"
 )
 
@@ -21,30 +22,22 @@ func (c *Conn) readLoop() {
 	c.closeLocked(c.readCauseLocked(err))
 	c.mu.Unlock()
 	c.transport.Close()
-	c.frames.drop()
+	c.frames.Drop()
 	c.loopEnded()
 }
 
 func (c *Conn) readResponse() error {
-	size, err := c.frames.size()
-	if err != nil {
+	if err := c.frames.Wait(); err != nil {
 		return err
 	}
 	seq, asked, err := c.asked()
 	if err != nil {
 		return err
 	}
-	if err := c.frames.check(size, asked.responseLimit); err != nil {
-		return err
-	}
-	if err := c.frames.checkID(asked.id); err != nil {
-		return err
-	}
-	take := c.frames.take
-	if asked.control != nil {
-		take = c.frames.takeForGood // kmsg keeps views
-	}
-	frame, err := take(size)
+	frame, err := c.frames.Take(frames.Due{
+		LimitBytes: asked.responseLimit, ID: asked.id,
+		Kept: asked.control != nil, // kmsg keeps views
+	})
 	if err != nil {
 		return err
 	}
@@ -120,6 +113,14 @@ func (c *Conn) takeWritten(seq uint64, now time.Time) error {
 		c.mu.lastUsed = now
 	}
 	return nil
+}
+
+// readFailed tells a deadline that was early, and has been set anew, from what ends the connection.
+func (c *Conn) readFailed(err error) error {
+	if isTimeout(err) {
+		return c.readTimedOut()
+	}
+	return err
 }
 
 // readTimedOut is called when the read deadline has fired. nil means that it was early for what is now in the queue

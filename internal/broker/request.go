@@ -56,6 +56,10 @@ const (
 	// Produce 13 names topics by id alone (KIP-516).
 	produceVersionMaxByName = 12
 	acksNone                = 0
+	// A partition's part of an answer is about 50 bytes, and as much more as the broker has to say about records it
+	// refuses: 120 bytes each for timestamps out of range, say (KIP-467). This is 65,000 of them, as many as package wire
+	// keeps. The limits of other answers are in package shape.
+	produceResponseBytesMax = 8 << 20
 )
 
 func newProduceCall(r *ProduceRequest, version int16) call {

@@ -29,7 +29,7 @@ func (c *Conn) startTLS() error {
 	if err := secured.Handshake(); err != nil {
 		return err
 	}
-	c.socket, c.frames.source, c.plainTCP = secured, secured, false
+	c.socket, c.frames.Source, c.plainTCP = secured, secured, false
 	if chain := secured.ConnectionState().PeerCertificates; len(chain) > 0 && authn.ExpiresSoon(chain[0], time.Now()) {
 		c.logger.Warn("the broker's certificate ends soon: renew it", "ends", chain[0].NotAfter, "subject", chain[0].Subject.String())
 	}

@@ -178,6 +178,8 @@ func FuzzDecode(f *testing.F) {
 		picture := &Cluster{Topics: map[string]*Topic{}}
 		for _, body := range [][]byte{first, second, first} {
 			if a := fuzzedAnswer(t, version, body); a != nil {
+				alone, _ := (&Cluster{Topics: map[string]*Topic{}}).merge(a, false, nil)
+				wantLeaders(t, alone)
 				picture, _ = picture.merge(a, false, nil)
 				picture, _ = picture.apply(map[hintKey]Hint{{"t", 0}: {Topic: "t", Leader: 7, LeaderEpoch: 1 << 30,
 					Nodes: []Broker{NewBroker(7, string(body[:min(len(body), 300)]), int32(len(body)), "")}}})
@@ -186,14 +188,23 @@ func FuzzDecode(f *testing.F) {
 		if len(picture.Topics) > 1 {
 			t.Fatalf("one topic was asked for: %v", picture.Topics)
 		}
-		for name, topic := range picture.Topics {
-			for _, p := range topic.Available {
-				if leader, ok := picture.Leader(name, p); !ok || leader.check() != nil {
-					t.Fatalf("partition %d is available, but its leader is %+v", p, leader)
-				}
+		for _, b := range picture.Brokers {
+			if err := b.check(); err != nil {
+				t.Fatal(err)
 			}
 		}
 	})
+}
+
+// wantLeaders fails the test unless each partition of an answer that is called available has a leader that can be dialed.
+func wantLeaders(t *testing.T, picture *Cluster) {
+	for name, topic := range picture.Topics {
+		for _, p := range topic.Available {
+			if leader, ok := picture.Leader(name, p); !ok || leader.check() != nil {
+				t.Fatalf("partition %d is available, but its leader is %+v", p, leader)
+			}
+		}
+	}
 }
 
 // fuzzedAnswer is the answer in body, or nil if nothing of it can be believed.
