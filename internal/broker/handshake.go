@@ -120,7 +120,7 @@ func (c *Conn) askApiVersions(version int16) (*kmsg.ApiVersionsResponse, error) 
 	request.Version = version
 	request.ClientSoftwareName = softwareName
 	request.ClientSoftwareVersion = softwareVersion(c.cfg.SoftwareVersion)
-	body, err := c.exchange(request, shape.BytesMax(apiVersionsKey))
+	body, err := c.exchange(request)
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +141,7 @@ func (c *Conn) askApiVersions(version int16) (*kmsg.ApiVersionsResponse, error) 
 
 // exchange sends one request of the handshake and waits for its answer. The answer to ApiVersions has the header without
 // tags in all versions, for a client that does not know the broker yet must be able to read it.
-func (c *Conn) exchange(request kmsg.Request, limit int) (body []byte, err error) {
+func (c *Conn) exchange(request kmsg.Request) (body []byte, err error) {
 	c.mu.Lock()
 	id := c.nextIDLocked()
 	c.mu.Unlock()
@@ -154,7 +154,7 @@ func (c *Conn) exchange(request kmsg.Request, limit int) (body []byte, err error
 		return nil, err
 	}
 	c.counters.Requests.Add(1)
-	frame, err := c.frames.Take(frames.Due{LimitBytes: limit, ID: id, Kept: true})
+	frame, err := c.frames.Take(frames.Due{LimitBytes: shape.BytesMax(request.Key()), ID: id, Kept: true})
 	if err != nil {
 		return nil, err
 	}

@@ -230,11 +230,11 @@ func TestBytesInAHandshakesAnswerOutliveTheNextOne(t *testing.T) {
 				b.answer(b.read(), apiVersions(code))
 			}
 		}()
-		first, err := c.exchange(kmsg.NewPtrApiVersionsRequest(), 100)
+		first, err := c.exchange(kmsg.NewPtrApiVersionsRequest())
 		if err != nil || first[1] != 7 {
 			t.Fatal(first, err)
 		}
-		if second, err := c.exchange(kmsg.NewPtrApiVersionsRequest(), 100); err != nil || second[1] != 9 || first[1] != 7 {
+		if second, err := c.exchange(kmsg.NewPtrApiVersionsRequest()); err != nil || second[1] != 9 || first[1] != 7 {
 			t.Errorf("the first answer is % x after the second, % x: %v", first, second, err)
 		}
 		client.Close()

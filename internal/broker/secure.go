@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/omnibus-kafka/omnibus/internal/authn"
-	"github.com/omnibus-kafka/omnibus/internal/wire/shape"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -54,7 +53,7 @@ func (c *Conn) askFresh(request kmsg.Request) (kmsg.Response, error) {
 		return nil, err
 	}
 	request.SetVersion(version)
-	body, err := c.exchange(request, shape.BytesMax(request.Key()))
+	body, err := c.exchange(request)
 	if err != nil {
 		return nil, err
 	}
