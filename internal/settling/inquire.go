@@ -17,25 +17,30 @@ type Asker interface {
 	RequestTo(ctx context.Context, brokerID int32, request kmsg.Request) (kmsg.Response, error)
 }
 
+// describedMax is how many partitions are asked about at once: a broker may know hundreds of producers of each, and names them all.
+const describedMax = 100
+
 // Inquire asks a leader about partitions that it leads, and tells what it found about each, by its place in questions, as
-// soon as it is known. It blocks until all are told; ctx bounds it. All are asked in one request; reading back, where it is
-// needed, goes partition by partition.
+// soon as it is known. It blocks until all are told; ctx bounds it. Many are asked about in one request; reading back, where
+// it is needed, goes partition by partition.
 func Inquire(ctx context.Context, asker Asker, leader int32, questions []Question, tell func(i int, e Evidence)) {
-	entries, err := describe(ctx, asker, leader, questions)
-	for i := range questions {
-		q := &questions[i]
-		e := Evidence{Err: err}
-		if err == nil {
-			e = entries.evidence(q)
+	for first := 0; first < len(questions); first += describedMax {
+		some := questions[first:min(first+describedMax, len(questions))]
+		entries, err := describe(ctx, asker, leader, some)
+		for i := range some {
+			e := Evidence{Err: err}
+			switch {
+			case errors.Is(err, broker.ErrUnsupported):
+				e = Evidence{Refused: true}
+			case err == nil:
+				e = entries.evidence(&some[i])
+			}
+			if e.Err == nil && !e.Refused && some[i].wantsReading(&e) {
+				r := reading{ctx: ctx, asker: asker, leader: leader, question: &some[i], evidence: &e}
+				r.run()
+			}
+			tell(first+i, e)
 		}
-		if errors.Is(err, broker.ErrUnsupported) {
-			e = Evidence{Refused: true}
-		}
-		if e.Err == nil && !e.Refused && q.wantsReading(&e) {
-			r := reading{ctx: ctx, asker: asker, leader: leader, question: q, evidence: &e}
-			r.run()
-		}
-		tell(i, e)
 	}
 }
 
