@@ -11,7 +11,8 @@ SHELL := bash
 modules := $(shell go list -m -f '{{.Dir}}')
 
 # Modules whose tests measure memory, CPU and time, which -race multiplies: they run without it, and their quick tests
-# once more with it. Their packages are run one at a time, since each has brokers that take a core.
+# once more with it. Their packages are run one at a time, since each has brokers that take a core; and always, since
+# they build the command and read documents, of which the cache of test results knows nothing.
 measuring := $(CURDIR)/bench $(CURDIR)/test
 
 # The race detector needs a C compiler. Where there is none, CI fails and everybody else goes without.
@@ -29,12 +30,12 @@ verdict = if [ -n "$$failed" ]; then echo "== failed:$$failed"; exit 1; fi; echo
 test: format vet
 	@$(if $(race),,echo "== without the race detector: no C compiler";) failed=; \
 	$(foreach dir,$(filter-out $(measuring),$(modules)),$(call test,$(dir),$(race) -timeout 8m)) \
-	$(foreach dir,$(filter $(measuring),$(modules)),$(call test,$(dir),$(race) -short -timeout 4m)) \
-	$(foreach dir,$(filter $(measuring),$(modules)),$(call test,$(dir),-p 1 -timeout 15m)) \
+	$(foreach dir,$(filter $(measuring),$(modules)),$(call test,$(dir),$(race) -short -count=1 -timeout 4m)) \
+	$(foreach dir,$(filter $(measuring),$(modules)),$(call test,$(dir),-p 1 -count=1 -timeout 15m)) \
 	$(verdict)
 
 check: format vet lint
-	@failed=; $(foreach dir,$(modules),$(call test,$(dir),-short -timeout 2m)) $(verdict)
+	@failed=; $(foreach dir,$(modules),$(call test,$(dir),-short $(if $(filter $(measuring),$(dir)),-count=1) -timeout 2m)) $(verdict)
 
 format:
 	@bad=$$(gofmt -l .); if [ -n "$$bad" ]; then echo "not formatted (gofmt -w):"; echo "$$bad"; exit 1; fi

@@ -3,6 +3,7 @@ package test
 import (
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -20,6 +21,8 @@ import (
 //	…
 //	```
 //	<!-- not run: why -->                  directly above a block of sh: it is left out, for this reason
+//
+// By hand, run these tests with -count=1: the cache of test results knows nothing of files outside of the module.
 //
 // localhost:9092 stands for the reader's own cluster, and is an embedded broker here; 127.0.0.1:9092 for an address that
 // the document itself listens on, and is a free port.
@@ -244,4 +247,41 @@ func found(t *testing.T, name string, pattern *regexp.Regexp) []string {
 		all = append(all, strings.Replace(match[1], "README.zh-CN.md", "README.md", 1))
 	}
 	return all
+}
+
+var (
+	headingLine = regexp.MustCompile(`(?m)^#+ (.+)$`)
+	anchorLink  = regexp.MustCompile(`\]\(([^)#: ]*)#([^)]+)\)`)
+)
+
+// TestAnchorsAreThere checks the links into documents, whose files another test checks.
+func TestAnchorsAreThere(t *testing.T) {
+	anchors := make(map[string][]string)
+	for _, d := range documents(t) {
+		for _, heading := range headingLine.FindAllStringSubmatch(read(t, d.path), -1) {
+			anchors[d.path] = append(anchors[d.path], anchor(heading[1]))
+		}
+	}
+	links := 0
+	for _, d := range documents(t) {
+		for _, link := range anchorLink.FindAllStringSubmatch(read(t, d.path), -1) {
+			links++
+			target := d.path
+			if link[1] != "" {
+				target = path.Join(path.Dir(d.path), link[1])
+			}
+			if !slices.Contains(anchors[target], link[2]) {
+				t.Errorf("%s: %s has no heading for #%s", d.path, target, link[2])
+			}
+		}
+	}
+	if links < 40 {
+		t.Errorf("only %d links were found", links)
+	}
+}
+
+// anchor is what a heading is linked by.
+func anchor(heading string) string {
+	kept := regexp.MustCompile(`[^\p{L}\p{N}_ -]`).ReplaceAllString(strings.ToLower(heading), "")
+	return strings.ReplaceAll(kept, " ", "-")
 }
