@@ -84,7 +84,7 @@ func killBehindSummary(t *testing.T, program, dir string, round, lines int) stri
 	defer cmd.Wait()
 	defer cmd.Process.Kill()
 	var said strings.Builder
-	want := fmt.Sprintf("%d of %d lines acked", lines, lines)
+	want := fmt.Sprintf("%d of %d records acked", lines, lines)
 	for scanner := bufio.NewScanner(stderr); scanner.Scan(); {
 		said.WriteString(scanner.Text() + "\n")
 		if strings.Contains(scanner.Text(), want) {

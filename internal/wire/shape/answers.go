@@ -135,6 +135,30 @@ var answers = map[int16]answer{
 		bytesMax: initProducerIDBytesMax, decodedBytesMax: initProducerIDDecodedMax, flexible: 2,
 		structure: structure{fields: []field{{bytes: 4 + 2 + 8 + 2}}},
 	},
+	keyDescribeConfigs: {
+		bytesMax: describeConfigsBytesMax, decodedBytesMax: describeConfigsDecodedMax, flexible: 4,
+		structure: structure{fields: []field{
+			{bytes: 4}, // throttle
+			{kind: list, of: &structure{decodedBytes: 72, fields: []field{ // resources
+				{bytes: 2}, // error
+				{kind: nullText},
+				{bytes: 1}, // type
+				{kind: text},
+				{kind: list, of: &structure{decodedBytes: 80, fields: []field{ // settings
+					{kind: text}, {kind: nullText},
+					{bytes: 1},            // read-only
+					{bytes: 1, before: 1}, // default
+					{bytes: 1, from: 1},   // source
+					{bytes: 1},            // sensitive
+					{kind: list, from: 1, of: &structure{decodedBytes: 40, fields: []field{ // synonyms
+						{kind: text}, {kind: nullText}, {bytes: 1},
+					}}},
+					{bytes: 1, from: 3},       // type
+					{kind: nullText, from: 3}, // documentation
+				}}},
+			}}},
+		}},
+	},
 	keySASLAuthenticate: {
 		bytesMax: saslAuthenticateBytesMax, decodedBytesMax: saslAuthenticateDecodedMax, flexible: 2,
 		structure: structure{fields: []field{

@@ -9,6 +9,7 @@ const (
 	keyAPIVersions          = 18
 	keyInitProducerID       = 22
 	keyOffsetForLeaderEpoch = 23
+	keyDescribeConfigs      = 32
 	keySASLAuthenticate     = 36
 	keyDescribeProducers    = 61
 )
@@ -42,6 +43,9 @@ const (
 	// one request asks about.
 	describeProducersBytesMax   = 8 * mib
 	describeProducersDecodedMax = 12 * mib
+	// The doctor's: some 300 settings of a broker, with their synonyms, without documentation: under 100 KiB.
+	describeConfigsBytesMax   = 2 * mib
+	describeConfigsDecodedMax = 8 * mib
 	// Asked about one partition at a time: under 100 bytes.
 	offsetsBytesMax   = 64 * kib
 	offsetsDecodedMax = 256 * kib
