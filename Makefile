@@ -1,6 +1,10 @@
 # make test    everything, on a real three-node Kafka as well: needs Go, and for Kafka Java 17 and Maven
 # make check   the same without -race and without what takes long: for every save
 # make fuzz    each fuzz test of all modules for FUZZTIME, two minutes if it is not set
+# make bench   what this producer and others cost, into BENCHMARKS.md and docs/bench.svg: under 25 minutes on a machine
+#              that does nothing else; with Java 17 and Maven also Kafka's own producer and a real cluster, with a C
+#              compiler also librdkafka
+# make bench-quick   the same in under 2 minutes, of less worth and without the cluster
 #
 # Modules are those of go.work, each tested in its own folder. All of them are run, and the failed ones named at the end.
 
@@ -25,7 +29,7 @@ FUZZTIME ?= 2m
 test = echo "== $(subst $(CURDIR),.,$(1)): go test $(2)"; (cd $(1) && go test $(2) ./...) || failed="$$failed $(subst $(CURDIR),.,$(1))";
 verdict = if [ -n "$$failed" ]; then echo "== failed:$$failed"; exit 1; fi; echo "== all passed"
 
-.PHONY: test check fuzz format vet lint
+.PHONY: test check fuzz format vet lint bench bench-quick
 
 test: format vet
 	@$(if $(race),,echo "== without the race detector: no C compiler";) failed=; \
@@ -54,3 +58,10 @@ fuzz:
 	    go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s "$$package" || failed="$$failed $$name"; \
 	  done; \
 	done; done; $(verdict)
+
+bench bench-quick:
+	@mkdir -p bin/bench
+	cd bench && go build -o ../bin/bench/bench ./cmd/bench && go build -o ../bin/bench/bench-kafka ./cmd/kafka
+	cd bench/rivals && go build -o ../../bin/bench/bench-rivals .
+	cd bench/rivals/librdkafka && go build -o ../../../bin/bench/bench-librdkafka .
+	bin/bench/bench report $(if $(filter bench-quick,$@),--quick) --markdown BENCHMARKS.md --chart docs/bench.svg --json bin/bench/results.json

@@ -6,15 +6,19 @@ import (
 	"testing"
 
 	"github.com/omnibus-kafka/omnibus/bench/internal/cli"
+	"github.com/omnibus-kafka/omnibus/bench/internal/client"
+	"github.com/omnibus-kafka/omnibus/bench/internal/drive"
 )
+
+func clients() []drive.Contender { return []drive.Contender{{Maker: client.Maker{Name: "nobody"}}} }
 
 func TestMistakesExitWithTwo(t *testing.T) {
 	for _, args := range [][]string{
-		nil, {"walk"}, {"run", "--workload", "Z"}, {"run", "--no-such-flag"}, {"run", "extra"},
+		nil, {"walk"}, {"run", "--workload", "Z"}, {"run", "--no-such-flag"}, {"run", "--client", "somebody"}, {"run", "extra"},
 		{"compare", "--workloads", "A,Z"}, {"nullack"}, {"nullack", "{"},
 	} {
 		var out, complaints bytes.Buffer
-		if code := cli.Main(t.Context(), args, cli.Streams{In: strings.NewReader(""), Out: &out, Err: &complaints}); code != 2 {
+		if code := cli.Main(t.Context(), args, cli.Streams{In: strings.NewReader(""), Out: &out, Err: &complaints}, clients()); code != 2 {
 			t.Errorf("%q: exit code %d", args, code)
 		}
 		if out.Len() > 0 || complaints.Len() == 0 {
@@ -26,7 +30,7 @@ func TestMistakesExitWithTwo(t *testing.T) {
 func TestBrokerAnswersEachLineWithItsCounts(t *testing.T) {
 	var out, complaints bytes.Buffer
 	args := []string{"nullack", `{"Nodes":2,"Topics":[{"Name":"t","Partitions":6}]}`}
-	if code := cli.Main(t.Context(), args, cli.Streams{In: strings.NewReader("\n\n"), Out: &out, Err: &complaints}); code != 0 {
+	if code := cli.Main(t.Context(), args, cli.Streams{In: strings.NewReader("\n\n"), Out: &out, Err: &complaints}, clients()); code != 0 {
 		t.Fatalf("exit code %d: %s", code, &complaints)
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")

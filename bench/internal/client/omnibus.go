@@ -10,47 +10,77 @@ import (
 	"github.com/omnibus-kafka/omnibus/bench/internal/workload"
 )
 
+func omnibusMaker() Maker {
+	return Maker{
+		Name: "omnibus", Version: omnibus.Version, Open: openOmnibus,
+		Defaults: "acks=all, idempotence, no compression, linger 5 ms",
+	}
+}
+
 type omnibusClient struct {
+	Target
 	producer *omnibus.Producer
-	data     *workload.Data
 	outcomes *Outcomes
-	callback func(omnibus.Ack, error)
+	count    func(omnibus.Ack, error)
 }
 
 func openOmnibus(t Target) (Client, error) {
-	codec, ok := map[string]omnibus.Compression{
-		"none": omnibus.CompressionNone, "lz4": omnibus.CompressionLZ4, "zstd": omnibus.CompressionZstd,
-	}[t.Load.Codec]
-	if !ok {
-		return nil, fmt.Errorf("codec %q is not known", t.Load.Codec)
-	}
-	producer, err := omnibus.Open(context.Background(), omnibus.Config{
-		Brokers: t.Brokers, Compression: codec,
-		Linger: Linger, BatchBytesMax: BatchBytes, MaxRequestBytes: BatchBytes, MaxInFlight: InFlight, BufferBytes: BufferBytes,
-		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
-	})
+	config, err := omnibusConfig(t.Load)
 	if err != nil {
 		return nil, err
 	}
-	c := &omnibusClient{producer: producer, data: t.Data, outcomes: newOutcomes()}
-	c.callback = func(_ omnibus.Ack, err error) {
-		if err != nil {
-			c.outcomes.fail(err)
-		}
-		c.outcomes.add(1)
+	config.Brokers = t.Brokers
+	config.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	producer, err := omnibus.Open(context.Background(), config)
+	if err != nil {
+		return nil, err
 	}
+	c := &omnibusClient{Target: t, producer: producer, outcomes: NewOutcomes()}
+	c.count = func(_ omnibus.Ack, err error) { c.outcomes.Count(err) }
 	return c, nil
+}
+
+func omnibusConfig(w workload.Workload) (omnibus.Config, error) {
+	if w.Defaults {
+		return omnibus.Config{}, nil
+	}
+	codec, ok := map[string]omnibus.Compression{
+		"none": omnibus.CompressionNone, "lz4": omnibus.CompressionLZ4, "zstd": omnibus.CompressionZstd,
+	}[w.Codec]
+	if !ok {
+		return omnibus.Config{}, fmt.Errorf("codec %q is not known", w.Codec)
+	}
+	config := omnibus.Config{
+		Compression: codec,
+		Linger:      w.Linger, BatchBytesMax: BatchBytes, MaxRequestBytes: BatchBytes, MaxInFlight: InFlight, BufferBytes: BufferBytes,
+	}
+	if w.Linger == 0 {
+		config.Linger = omnibus.None
+	}
+	return config, nil
+}
+
+func (c *omnibusClient) record(i int) omnibus.Record {
+	return omnibus.Record{Topic: c.Topic(i), Key: c.Data.Key(i), Value: c.Data.Value(i)}
 }
 
 func (c *omnibusClient) Produce(from, to int) error {
 	ctx := context.Background()
 	for i := from; i < to; i++ {
-		r := omnibus.Record{Topic: workload.Topic, Key: c.data.Key(i), Value: c.data.Value(i)}
-		if err := c.producer.EnqueueFunc(ctx, r, c.callback); err != nil {
+		if err := c.producer.EnqueueFunc(ctx, c.record(i), c.count); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (c *omnibusClient) Send(ctx context.Context, i int) error {
+	_, err := c.producer.Send(ctx, c.record(i))
+	return err
+}
+
+func (c *omnibusClient) Offer(i int) error {
+	return c.producer.EnqueueFunc(context.Background(), c.record(i), func(_ omnibus.Ack, err error) { c.outcomes.Tell(i, err) })
 }
 
 func (c *omnibusClient) Flush(ctx context.Context) error { return c.producer.Flush(ctx) }

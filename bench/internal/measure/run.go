@@ -1,29 +1,29 @@
+// Package measure carries out one run: one client with one workload, against a null-ack broker or on a real cluster.
 package measure
 
 import (
 	"context"
 	"fmt"
 	"os"
-	"runtime"
 	"runtime/pprof"
-	"sync"
+	"time"
 
 	"github.com/omnibus-kafka/omnibus/bench/internal/client"
+	"github.com/omnibus-kafka/omnibus/bench/internal/drive"
 	"github.com/omnibus-kafka/omnibus/bench/internal/nullack"
 	"github.com/omnibus-kafka/omnibus/bench/internal/workload"
 )
 
-// warmUpMax is how many records go ahead of the measured ones, at most: enough for connections, metadata, producer id,
-// buffers and codecs to be there.
-const warmUpMax = 100_000
-
 // Run is one measurement.
 type Run struct {
-	Client   string
-	Workload workload.Workload
-	// Records is how many are measured.
+	Contender drive.Contender
+	Workload  workload.Workload
+	// Records is how many are measured; 0 for as many as the client sends in Span, and no more than the workload has.
 	Records int
-	// Nodes is the number of brokers, 0 for one.
+	Span    time.Duration
+	// Brokers are those of a real cluster, none for a null-ack broker.
+	Brokers []string
+	// Nodes is the number of nodes that a null-ack broker plays, 0 for one.
 	Nodes int
 	// Seed makes the payloads.
 	Seed uint64
@@ -31,38 +31,50 @@ type Run struct {
 	ProfilePath string
 }
 
-// Do carries out the run in this process, which should do nothing else, against a broker in another one.
+// recordsShare of the workload's records are measured at least, if Records does not say fewer: slow clients too should
+// be seen at their steady pace, and where there are many partitions that begins late.
+const recordsShare = 8
+
+// Do carries out the run, with the client in this process or one of its own, and the broker in another.
 func (r Run) Do(ctx context.Context) (result Result, err error) {
-	data := workload.NewData(r.Workload, r.Seed)
-	broker, err := startBroker(ctx, nullack.Config{
-		Nodes: r.Nodes, Topics: []nullack.Topic{{Name: workload.Topic, Partitions: r.Workload.Partitions}},
-	})
+	if why := r.Contender.Declined(r.Workload); why != "" {
+		return Result{}, fmt.Errorf("%s does not run workload %s: %s", r.Contender.Name, r.Workload.ID, why)
+	}
+	if why := r.Workload.Missing; why != "" {
+		return Result{}, fmt.Errorf("workload %s is not available: %s", r.Workload.ID, why)
+	}
+	other, err := r.otherEnd(ctx)
 	if err != nil {
 		return Result{}, err
 	}
 	defer func() {
-		if stopped := broker.stop(); err == nil {
-			err = stopped
+		if ended := other.end(); err == nil {
+			err = ended
 		}
 	}()
-	c, err := client.Open(r.Client, client.Target{Brokers: broker.addresses, Load: r.Workload, Data: data})
+	data := workload.NewData(r.Workload, r.Seed)
+	driver, err := r.Contender.Start(ctx, client.Target{Brokers: other.brokers, Topics: other.topics, Load: r.Workload, Data: data})
 	if err != nil {
 		return Result{}, err
 	}
-	defer c.Close()
-	if err := r.produce(ctx, c, 0, min(r.Records/10+1, warmUpMax)); err != nil {
-		return Result{}, fmt.Errorf("warm-up: %w", err)
-	}
-	result = Result{Client: r.Client, Workload: r.Workload.ID, Records: r.Records, PayloadBytes: data.Bytes()}
-	if err := r.measure(ctx, c, broker, &result); err != nil {
-		return Result{}, fmt.Errorf("%s, workload %s: %w", r.Client, r.Workload.ID, err)
+	defer driver.Close()
+	result = Result{Client: r.Contender.Name, Workload: r.Workload.ID, PayloadBytes: data.Bytes()}
+	if err := r.measure(ctx, driver, other, &result); err != nil {
+		return Result{}, fmt.Errorf("%s, workload %s: %w", r.Contender.Name, r.Workload.ID, err)
 	}
 	return result, nil
 }
 
-// measure produces the records that count, between two looks at the process and at the broker.
-func (r Run) measure(ctx context.Context, c client.Client, broker *brokerProcess, result *Result) error {
-	countsBefore, err := broker.counts()
+// measure warms up, then drives the records that count between two looks at the broker.
+func (r Run) measure(ctx context.Context, driver drive.Driver, other otherEnd, result *Result) error {
+	rate, err := driver.WarmUp(ctx, r.Span)
+	if err != nil {
+		return err
+	}
+	if result.Records = r.Records; r.Records <= 0 {
+		result.Records = min(max(int(rate*r.Span.Seconds()), r.Workload.Records/recordsShare), r.Workload.Records)
+	}
+	before, err := nullack.Settled(other.counts)
 	if err != nil {
 		return err
 	}
@@ -71,28 +83,48 @@ func (r Run) measure(ctx context.Context, c client.Client, broker *brokerProcess
 		return err
 	}
 	defer stop()
-	runtime.GC() // so that no run pays for what came before it
-	before, err := usageNow()
+	figures, err := driver.Drive(ctx, result.Records)
 	if err != nil {
 		return err
 	}
-	if err := r.produce(ctx, c, warmUpMax, warmUpMax+r.Records); err != nil {
-		return err
-	}
-	after, err := usageNow()
+	result.take(figures)
+	after, err := nullack.Settled(other.counts)
 	if err != nil {
 		return err
 	}
-	counts, err := broker.counts()
-	if err != nil {
-		return err
-	}
-	result.since(before, after)
-	result.Wire = counts.Less(countsBefore)
-	if result.Wire.Records != int64(r.Records) {
-		return fmt.Errorf("%d records were acknowledged, but the broker counted %d", r.Records, result.Wire.Records)
+	result.Wire = after.Less(before)
+	if len(r.Brokers) == 0 && result.Wire.Records != int64(result.Records) {
+		return fmt.Errorf("%d records were acknowledged, but the broker counted %d", result.Records, result.Wire.Records)
 	}
 	return nil
+}
+
+// otherEnd is where the records go.
+type otherEnd struct {
+	brokers []string
+	topics  []string
+	counts  func() (nullack.Counts, error)
+	end     func() error
+}
+
+// otherEnd starts a null-ack broker, or makes topics on the real cluster.
+func (r Run) otherEnd(ctx context.Context) (otherEnd, error) {
+	if len(r.Brokers) > 0 {
+		return onKafka(ctx, r.Brokers, r.Workload)
+	}
+	if r.Workload.Kafka {
+		return otherEnd{}, fmt.Errorf("workload %s runs on real Kafka: name its brokers", r.Workload.ID)
+	}
+	const topic = "bench"
+	config := nullack.Config{Nodes: r.Nodes}
+	for _, name := range r.Workload.AllTopics(topic) {
+		config.Topics = append(config.Topics, nullack.Topic{Name: name, Partitions: r.Workload.Partitions})
+	}
+	broker, err := startBroker(ctx, config)
+	if err != nil {
+		return otherEnd{}, err
+	}
+	return otherEnd{brokers: broker.addresses, topics: r.Workload.AllTopics(topic), counts: broker.counts, end: broker.stop}, nil
 }
 
 // profile begins a CPU profile if one is wanted.
@@ -112,25 +144,4 @@ func (r Run) profile() (stop func(), err error) {
 		pprof.StopCPUProfile()
 		file.Close()
 	}, nil
-}
-
-// produce sends a range of the load on the workload's goroutines and waits for all outcomes.
-func (r Run) produce(ctx context.Context, c client.Client, from, to int) error {
-	c.Outcomes().Expect(to - from)
-	errs := make([]error, r.Workload.Goroutines)
-	var senders sync.WaitGroup
-	for g := range errs {
-		first, last := from+(to-from)*g/len(errs), from+(to-from)*(g+1)/len(errs)
-		senders.Go(func() { errs[g] = c.Produce(first, last) })
-	}
-	senders.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	if err := c.Flush(ctx); err != nil {
-		return fmt.Errorf("flush: %w", err)
-	}
-	return c.Outcomes().Wait(ctx)
 }

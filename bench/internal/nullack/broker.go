@@ -6,6 +6,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Config says what the broker claims to be.
@@ -40,6 +41,24 @@ func (c Counts) Less(earlier Counts) Counts {
 		Bytes: c.Bytes - earlier.Bytes, Requests: c.Requests - earlier.Requests, Batches: c.Batches - earlier.Batches,
 		Records: c.Records - earlier.Records, Connections: c.Connections - earlier.Connections,
 	}
+}
+
+// settledAfter is how long nothing must have come for what was sent to be there.
+const settledAfter = 50 * time.Millisecond
+
+// Settled returns what counts says once it stays the same, or after 5 s: who asks for no acknowledgement (acks=0) knows
+// nothing of when its records arrive.
+func Settled(counts func() (Counts, error)) (Counts, error) {
+	last, err := counts()
+	for deadline := time.Now().Add(5 * time.Second); err == nil && time.Now().Before(deadline); {
+		<-time.After(settledAfter)
+		var now Counts
+		if now, err = counts(); now == last {
+			break
+		}
+		last = now
+	}
+	return last, err
 }
 
 // topic is a topic with the offsets it gave out.

@@ -30,10 +30,15 @@ func (b *Broker) control(request kmsg.Request) kmsg.Response {
 	return nil
 }
 
+// apiVersions promises more than is kept. librdkafka takes brokers for too old to understand its batches if they do not
+// have Produce 0, for which Kafka 4 too pretends to have it; Fetch 4 for records as they are since Kafka 0.11, Fetch 10
+// for zstd, and FindCoordinator for lz4.
 func apiVersions() kmsg.Response {
 	response := kmsg.NewPtrApiVersionsResponse()
 	for _, api := range []struct{ key, min, max int16 }{
-		{kmsg.Produce.Int16(), produceVersionMin, produceVersionMax},
+		{kmsg.Produce.Int16(), 0, produceVersionMax},
+		{kmsg.Fetch.Int16(), 4, 11},
+		{kmsg.FindCoordinator.Int16(), 0, 2},
 		{kmsg.Metadata.Int16(), 4, 12},
 		{kmsg.ApiVersions.Int16(), 0, 4},
 		{kmsg.InitProducerID.Int16(), 0, 4},

@@ -14,8 +14,8 @@ const (
 	KeyBytes       = 16
 )
 
-// keyStep walks through all keys in an order in which neighbours differ: it has no divisor in common with Keys.
-const keyStep = 48_271
+// KeyStep walks through all keys in an order in which neighbours differ: it has no divisor in common with Keys.
+const KeyStep = 48_271
 
 // Data is the payloads of a workload: two blocks of memory without a pointer in them, which records point into.
 type Data struct {
@@ -38,6 +38,7 @@ func NewData(w Workload, seed uint64) *Data {
 		fill(d.values, random)
 	}
 	if w.Keyed {
+		d.keys = make([]byte, 0, Keys*KeyBytes) // exactly, so that nothing beside the payloads adds to the peak of memory
 		for i := range Keys {
 			d.keys = fmt.Appendf(d.keys, "user-%0*d", KeyBytes-len("user-"), i)
 		}
@@ -67,9 +68,12 @@ func (d *Data) Key(i int) []byte {
 	if len(d.keys) == 0 {
 		return nil
 	}
-	at := i * keyStep % Keys * KeyBytes
+	at := i * KeyStep % Keys * KeyBytes
 	return d.keys[at : at+KeyBytes : at+KeyBytes]
 }
+
+// Blocks are the values one after the other, and the keys, of which there may be none.
+func (d *Data) Blocks() (values, keys []byte) { return d.values, d.keys }
 
 // Bytes is the memory that the payloads take.
 func (d *Data) Bytes() int { return len(d.values) + len(d.keys) }

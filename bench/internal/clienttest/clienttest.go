@@ -1,0 +1,100 @@
+// Package clienttest tests clients of the bench: that they send what a workload says, with its settings, and know what
+// became of it.
+package clienttest
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/omnibus-kafka/omnibus/bench/internal/client"
+	"github.com/omnibus-kafka/omnibus/bench/internal/drive"
+	"github.com/omnibus-kafka/omnibus/bench/internal/nullack"
+	"github.com/omnibus-kafka/omnibus/bench/internal/workload"
+)
+
+const (
+	warmUp  = 10 * time.Millisecond
+	records = 3000
+)
+
+// Test has the client send a little of loads of every kind, or only of those that are named, to a null-ack broker in this
+// process.
+func Test(t *testing.T, contender drive.Contender, only ...string) {
+	for _, change := range []struct {
+		name string
+		make func(*workload.Workload)
+	}{
+		{"plain", func(*workload.Workload) {}},
+		{"keyed, many goroutines", func(w *workload.Workload) { w.Keyed, w.Goroutines = true, 4 }},
+		{"many topics", func(w *workload.Workload) { w.Keyed, w.Topics = true, 5 }},
+		{"lz4", func(w *workload.Workload) { w.JSON, w.ValueBytes, w.Codec = true, 1<<10, "lz4" }},
+		{"zstd", func(w *workload.Workload) { w.JSON, w.ValueBytes, w.Codec = true, 1<<10, "zstd" }},
+		{"synchronous", func(w *workload.Workload) { w.Drive, w.Goroutines, w.Linger = workload.Synchronous, 8, 0 }},
+		{"one at a time", func(w *workload.Workload) { w.Drive, w.Linger = workload.Synchronous, 0 }},
+		{"paced", func(w *workload.Workload) { w.Drive, w.Rate = workload.Paced, 20_000 }},
+		{"defaults", func(w *workload.Workload) { w.Defaults = true }},
+	} {
+		if len(only) > 0 && !slices.Contains(only, change.name) {
+			continue
+		}
+		t.Run(change.name, func(t *testing.T) {
+			w, err := workload.Find("A")
+			if err != nil {
+				t.Fatal(err)
+			}
+			change.make(&w)
+			if why := contender.Declined(w); why != "" {
+				t.Skip(why)
+			}
+			deliver(t, contender, w)
+		})
+	}
+}
+
+// deliver drives a load and compares with what the broker counted.
+func deliver(t *testing.T, contender drive.Contender, w workload.Workload) {
+	topics := w.AllTopics("clienttest")
+	var config nullack.Config
+	for _, name := range topics {
+		config.Topics = append(config.Topics, nullack.Topic{Name: name, Partitions: w.Partitions})
+	}
+	broker, err := nullack.Listen(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer broker.Close()
+	driver, err := contender.Start(t.Context(), client.Target{
+		Brokers: broker.Addresses(), Topics: topics, Load: w, Data: workload.NewData(w, 1),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer driver.Close()
+	if _, err := driver.WarmUp(t.Context(), warmUp); err != nil {
+		t.Fatal(err)
+	}
+	look := func() (nullack.Counts, error) { return broker.Counts(), nil }
+	before, err := nullack.Settled(look)
+	if err != nil {
+		t.Fatal(err)
+	}
+	figures, err := driver.Drive(t.Context(), records)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, err := nullack.Settled(look)
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts := after.Less(before)
+	if counts.Records != records {
+		t.Errorf("the broker counted %d of %d records", counts.Records, records)
+	}
+	if timed := figures.Latency != nil; timed != (w.Drive != workload.Throughput) {
+		t.Errorf("latencies: %+v", figures.Latency)
+	}
+	if raw := int64(records * w.ValueBytes); w.Codec != "none" && counts.Bytes > raw*2/3 {
+		t.Errorf("%d bytes came, of %d before compression", counts.Bytes, raw)
+	}
+}
