@@ -52,7 +52,11 @@ type stageTopic struct {
 
 // newStage makes a stage; the caller sets core.
 func newStage(t testing.TB, poolBytes int64) *stage {
-	pool := bufferpool.New(poolBytes, bufferpool.Hooks{Poison: true})
+	return stageOver(t, bufferpool.New(poolBytes, bufferpool.Hooks{Poison: true}))
+}
+
+// stageOver makes a stage with this memory.
+func stageOver(t testing.TB, pool *bufferpool.Pool) *stage {
 	return &stage{
 		t: t, pool: pool, acc: accumulator.New(pool, dispatch.New(dispatch.Config{})),
 		leaderless: &accumulator.Leader{Account: pool.Account(bufferpool.NoLeader)},
