@@ -17,7 +17,7 @@ modules := $(shell go list -m -f '{{.Dir}}')
 # Modules whose tests measure memory, CPU and time, which -race multiplies: they run without it, and their quick tests
 # once more with it. Their packages are run one at a time, since each has brokers that take a core; and always, since
 # they build the command and read documents, of which the cache of test results knows nothing.
-measuring := $(CURDIR)/bench $(CURDIR)/test
+measuring := $(CURDIR)/bench $(CURDIR)/bench/rivals $(CURDIR)/bench/rivals/librdkafka $(CURDIR)/test
 
 # The race detector needs a C compiler. Where there is none, CI fails and everybody else goes without.
 compiler := $(shell command -v $$(go env CC) || true)

@@ -9,6 +9,9 @@ import (
 )
 
 func TestRivalsDeliver(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other people's code")
+	}
 	for _, maker := range []client.Maker{saramaMaker(), kafkaGoMaker()} {
 		t.Run(maker.Name, func(t *testing.T) { clienttest.Test(t, drive.InProcess(maker)) })
 	}

@@ -19,23 +19,25 @@ const (
 )
 
 // Test has the client send a little of loads of every kind, or only of those that are named, to a null-ack broker in this
-// process.
+// process; with -short only of a few.
 func Test(t *testing.T, contender drive.Contender, only ...string) {
+	payloads := make(map[shape]*workload.Data)
 	for _, change := range []struct {
-		name string
-		make func(*workload.Workload)
+		name  string
+		make  func(*workload.Workload)
+		short bool
 	}{
-		{"plain", func(*workload.Workload) {}},
-		{"keyed, many goroutines", func(w *workload.Workload) { w.Keyed, w.Goroutines = true, 4 }},
-		{"many topics", func(w *workload.Workload) { w.Keyed, w.Topics = true, 5 }},
-		{"lz4", func(w *workload.Workload) { w.JSON, w.ValueBytes, w.Codec = true, 1<<10, "lz4" }},
-		{"zstd", func(w *workload.Workload) { w.JSON, w.ValueBytes, w.Codec = true, 1<<10, "zstd" }},
-		{"synchronous", func(w *workload.Workload) { w.Drive, w.Goroutines, w.Linger = workload.Synchronous, 8, 0 }},
-		{"one at a time", func(w *workload.Workload) { w.Drive, w.Linger = workload.Synchronous, 0 }},
-		{"paced", func(w *workload.Workload) { w.Drive, w.Rate = workload.Paced, 20_000 }},
-		{"defaults", func(w *workload.Workload) { w.Defaults = true }},
+		{"plain", func(*workload.Workload) {}, true},
+		{"keyed, many goroutines", func(w *workload.Workload) { w.Keyed, w.Goroutines = true, 4 }, false},
+		{"many topics", func(w *workload.Workload) { w.Keyed, w.Topics = true, 5 }, false},
+		{"lz4", func(w *workload.Workload) { w.JSON, w.ValueBytes, w.Codec = true, 1<<10, "lz4" }, false},
+		{"zstd", func(w *workload.Workload) { w.JSON, w.ValueBytes, w.Codec = true, 1<<10, "zstd" }, false},
+		{"synchronous", func(w *workload.Workload) { w.Drive, w.Goroutines, w.Linger = workload.Synchronous, 8, 0 }, true},
+		{"one at a time", func(w *workload.Workload) { w.Drive, w.Linger = workload.Synchronous, 0 }, false},
+		{"paced", func(w *workload.Workload) { w.Drive, w.Rate = workload.Paced, 20_000 }, true},
+		{"defaults", func(w *workload.Workload) { w.Defaults = true }, false},
 	} {
-		if len(only) > 0 && !slices.Contains(only, change.name) {
+		if len(only) > 0 && !slices.Contains(only, change.name) || testing.Short() && !change.short {
 			continue
 		}
 		t.Run(change.name, func(t *testing.T) {
@@ -47,13 +49,23 @@ func Test(t *testing.T, contender drive.Contender, only ...string) {
 			if why := contender.Declined(w); why != "" {
 				t.Skip(why)
 			}
-			deliver(t, contender, w)
+			shape := shape{w.ValueBytes, w.Keyed, w.JSON}
+			if payloads[shape] == nil {
+				payloads[shape] = workload.NewData(w, 1)
+			}
+			deliver(t, contender, w, payloads[shape])
 		})
 	}
 }
 
+// shape is what decides about payloads, which take a while to make.
+type shape struct {
+	valueBytes  int
+	keyed, json bool
+}
+
 // deliver drives a load and compares with what the broker counted.
-func deliver(t *testing.T, contender drive.Contender, w workload.Workload) {
+func deliver(t *testing.T, contender drive.Contender, w workload.Workload, data *workload.Data) {
 	topics := w.AllTopics("clienttest")
 	var config nullack.Config
 	for _, name := range topics {
@@ -65,7 +77,7 @@ func deliver(t *testing.T, contender drive.Contender, w workload.Workload) {
 	}
 	defer broker.Close()
 	driver, err := contender.Start(t.Context(), client.Target{
-		Brokers: broker.Addresses(), Topics: topics, Load: w, Data: workload.NewData(w, 1),
+		Brokers: broker.Addresses(), Topics: topics, Load: w, Data: data,
 	})
 	if err != nil {
 		t.Fatal(err)

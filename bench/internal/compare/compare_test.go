@@ -14,7 +14,7 @@ import (
 
 func TestMinimaAreComparedWithTheCheapestOther(t *testing.T) {
 	var results []measure.Result
-	for client, rounds := range map[string][]float64{"ours": {120, 100, 300}, "slow": {900, 800, 850}, "quick": {260, 200, 210, 250}} {
+	for client, rounds := range map[string][]float64{"ours": {120, 100, 300}, "slow": {900, 800, 850, 870}, "quick": {260, 200, 210, 250}} {
 		for i, cpu := range rounds {
 			results = append(results, measure.Result{Client: client, Workload: "A", Records: i + 1, CPUNanos: cpu})
 		}
@@ -60,6 +60,16 @@ func TestWhoIsBestDependsOnTheLoad(t *testing.T) {
 		if best, _ := BestRival(summaries, "ours", w); best.Client != want {
 			t.Errorf("%v: the best rival is %s, wanted %s", w, best.Client, want)
 		}
+	}
+}
+
+func TestRivalOfThePairsStaysTheRival(t *testing.T) {
+	summaries := Summarize([]measure.Result{
+		{Client: "ours", Workload: "A", CPUNanos: 1}, {Client: "chosen", Workload: "A", CPUNanos: 10}, {Client: "lucky", Workload: "A", CPUNanos: 9},
+		{Client: "ours", Workload: "A", CPUNanos: 1, Round: 1}, {Client: "chosen", Workload: "A", CPUNanos: 11, Round: 1},
+	})
+	if best, _ := BestRival(summaries, "ours", workload.Workload{ID: "A"}); best.Client != "chosen" {
+		t.Errorf("the rival is %s", best.Client)
 	}
 }
 

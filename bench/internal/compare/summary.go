@@ -100,13 +100,14 @@ func Of(summaries []Summary, client, workload string) (Summary, bool) {
 }
 
 // BestRival is the client other than ours, and than the floor, that does best with the workload: which takes the least
-// CPU time, or where records are waited for is the quickest.
+// CPU time, or where records are waited for is the quickest. If one was run more often than the others it is that one,
+// since it was the best when it was chosen for pairs.
 func BestRival(summaries []Summary, ours string, w workload.Workload) (best Summary, ok bool) {
 	for _, s := range summaries {
 		if s.Workload != w.ID || s.Client == ours || s.Client == client.FloorName {
 			continue
 		}
-		if !ok || merit(s, w) < merit(best, w) {
+		if !ok || s.Rounds > best.Rounds || s.Rounds == best.Rounds && merit(s, w) < merit(best, w) {
 			best, ok = s, true
 		}
 	}

@@ -31,9 +31,9 @@ type Run struct {
 	ProfilePath string
 }
 
-// recordsShare of the workload's records are measured at least, if Records does not say fewer: slow clients too should
-// be seen at their steady pace, and where there are many partitions that begins late.
-const recordsShare = 8
+// spanOfAll is the Span in which all of the workload's records are measured, whoever the client is; in a part of it, that
+// part of them is. So slow clients too are seen at their steady pace, which begins late where there are many partitions.
+const spanOfAll = 8 * time.Second
 
 // Do carries out the run, with the client in this process or one of its own, and the broker in another.
 func (r Run) Do(ctx context.Context) (result Result, err error) {
@@ -72,7 +72,8 @@ func (r Run) measure(ctx context.Context, driver drive.Driver, other otherEnd, r
 		return err
 	}
 	if result.Records = r.Records; r.Records <= 0 {
-		result.Records = min(max(int(rate*r.Span.Seconds()), r.Workload.Records/recordsShare), r.Workload.Records)
+		least := int(float64(r.Workload.Records) * float64(r.Span) / float64(spanOfAll))
+		result.Records = min(max(int(rate*r.Span.Seconds()), least, 1), r.Workload.Records)
 	}
 	before, err := nullack.Settled(other.counts)
 	if err != nil {
