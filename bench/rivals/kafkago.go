@@ -29,8 +29,9 @@ const (
 	kafkaGoBatchRecords = 10_000
 	// kafkaGoRecordBytes is about what a message takes besides its key and value.
 	kafkaGoRecordBytes = 200
-	// kafkaGoLingerMin stands for no linger: 0 would be the default of a second.
-	kafkaGoLingerMin = 10 * time.Microsecond
+	// kafkaGoLingerMin stands for no linger, since 0 would be the default of a second. With less, a request would carry
+	// little more than a record.
+	kafkaGoLingerMin = time.Millisecond
 )
 
 type kafkaGoClient struct {

@@ -16,8 +16,7 @@ func (p *page) onKafka() {
 	}
 	p.line("## On Kafka\n")
 	p.line("Three nodes of Apache Kafka %s on the same machine, replication factor 3. Medians of the rounds. Latency is from the call to the", p.Kafka)
-	p.line("acknowledgement; in M, which sends at fixed moments, from the moment at which the record was meant to leave. L and N have a linger of 0,")
-	p.line("K and M of 5 ms, all clients the same.\n")
+	p.line("acknowledgement; in M, which sends at fixed moments, from the moment at which the record was meant to leave.\n")
 	for _, w := range p.Workloads {
 		if w.Kafka && p.ran(w) {
 			p.onKafkaOne(w)
@@ -34,7 +33,7 @@ func (p *page) onKafka() {
 }
 
 func (p *page) onKafkaOne(w workload.Workload) {
-	p.line("**%s: %s**\n", w.ID, w.Title)
+	p.line("**%s: %s**, with a linger of %v\n", w.ID, w.Title, w.Linger)
 	p.table("client", ">records/s", ">p50 ms", ">p99 ms", ">CPU ns a record", ">rounds")
 	for _, c := range p.Candidates {
 		if s, ok := compare.Of(p.summaries, c.Name, w.ID); ok {
