@@ -52,6 +52,9 @@ func openKafkaGo(t client.Target) (client.Client, error) {
 	c.closed.L = &c.mu
 	c.openMax = client.BufferBytes / (t.Load.ValueBytes + workload.KeyBytes + kafkaGoRecordBytes)
 	c.writer = &kafka.Writer{Addr: kafka.TCP(t.Brokers...), ErrorLogger: kafka.LoggerFunc(func(string, ...any) {})}
+	if secured := t.TLS(); secured != nil {
+		c.writer.Transport = &kafka.Transport{TLS: secured}
+	}
 	if t.Load.Drive != workload.Synchronous {
 		c.writer.Async, c.writer.Completion = true, c.complete
 	}

@@ -53,6 +53,9 @@ func openSarama(t client.Target) (client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	if secured := t.TLS(); secured != nil {
+		config.Net.TLS.Enable, config.Net.TLS.Config = true, secured
+	}
 	c := &saramaClient{Target: t, outcomes: client.NewOutcomes()}
 	c.records.New = func() any { return new(saramaRecord) }
 	if t.Load.Drive == workload.Synchronous {

@@ -63,7 +63,7 @@ func mayImport() map[string][]string {
 		"keystore":        {},
 		"kafkatest/...":   {"kafkatest/...", "embedded", "internal/testcert"},
 		"cmd/omnibus/...": {"cmd/omnibus/...", ".", "serde", "embedded", "keystore"},
-		"bench/...":       {"bench/...", ".", "serde", "internal/wire", "internal/testcert", "kafkatest"},
+		"bench/...":       {"bench/...", ".", "serde", "internal/wire", "kafkatest"},
 		"test/...":        {"test/...", ".", "serde", "kafkatest", "embedded"},
 		"examples/...":    {".", "serde"},
 

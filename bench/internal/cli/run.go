@@ -135,7 +135,7 @@ func choose(all []compare.Candidate, names string) ([]compare.Candidate, error) 
 // find returns the workloads with the letters.
 func find(letters string) ([]workload.Workload, error) {
 	if letters == "all" {
-		return slices.DeleteFunc(workload.All(), func(w workload.Workload) bool { return w.Kafka || w.Missing != "" }), nil
+		return slices.DeleteFunc(workload.All(), func(w workload.Workload) bool { return w.Kafka }), nil
 	}
 	var found []workload.Workload
 	for letter := range strings.SplitSeq(letters, ",") {

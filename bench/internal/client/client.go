@@ -9,6 +9,8 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"runtime/debug"
 	"strings"
@@ -43,9 +45,21 @@ type Client interface {
 // Target is what a client sends, and where to.
 type Target struct {
 	Brokers []string
-	Topics  []string
-	Load    workload.Workload
-	Data    *workload.Data
+	// Certificate is the brokers', in PEM; nil unless connections are encrypted.
+	Certificate []byte
+	Topics      []string
+	Load        workload.Workload
+	Data        *workload.Data
+}
+
+// TLS trusts the brokers' certificate and no other; nil where connections are not encrypted.
+func (t *Target) TLS() *tls.Config {
+	if t.Certificate == nil {
+		return nil
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(t.Certificate)
+	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS13}
 }
 
 // Topic is where the i-th record goes.

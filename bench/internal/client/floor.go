@@ -13,8 +13,8 @@ const FloorName = "floor"
 
 func floorMaker() Maker {
 	return Maker{Name: FloorName, Version: "-", Open: openFloor, Declines: func(w workload.Workload) string {
-		if w.Codec != "none" || w.Defaults || w.Kafka || w.Drive != workload.Throughput {
-			return "the floor has no codecs, no defaults, one broker and nobody who waits"
+		if w.Codec != "none" || w.TLS || w.Defaults || w.Kafka || w.Drive != workload.Throughput {
+			return "the floor has no codecs, no TLS, no defaults, one broker and nobody who waits"
 		}
 		return ""
 	}}

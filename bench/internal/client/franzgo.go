@@ -50,6 +50,9 @@ func openFranz(t Target) (Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	if secured := t.TLS(); secured != nil {
+		options = append(options, kgo.DialTLSConfig(secured))
+	}
 	client, err := kgo.NewClient(append(options, kgo.SeedBrokers(t.Brokers...))...)
 	if err != nil {
 		return nil, err

@@ -29,7 +29,7 @@ func openOmnibus(t Target) (Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	config.Brokers = t.Brokers
+	config.Brokers, config.TLS = t.Brokers, t.TLS()
 	config.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	producer, err := omnibus.Open(context.Background(), config)
 	if err != nil {

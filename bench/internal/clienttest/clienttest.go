@@ -35,6 +35,7 @@ func Test(t *testing.T, contender drive.Contender, only ...string) {
 		{"synchronous", func(w *workload.Workload) { w.Drive, w.Goroutines, w.Linger = workload.Synchronous, 8, 0 }, true},
 		{"one at a time", func(w *workload.Workload) { w.Drive, w.Linger = workload.Synchronous, 0 }, false},
 		{"paced", func(w *workload.Workload) { w.Drive, w.Rate = workload.Paced, 20_000 }, true},
+		{"TLS", func(w *workload.Workload) { w.TLS = true }, false},
 		{"defaults", func(w *workload.Workload) { w.Defaults = true }, false},
 	} {
 		if len(only) > 0 && !slices.Contains(only, change.name) || testing.Short() && !change.short {
@@ -67,7 +68,7 @@ type shape struct {
 // deliver drives a load and compares with what the broker counted.
 func deliver(t *testing.T, contender drive.Contender, w workload.Workload, data *workload.Data) {
 	topics := w.AllTopics("clienttest")
-	var config nullack.Config
+	config := nullack.Config{TLS: w.TLS}
 	for _, name := range topics {
 		config.Topics = append(config.Topics, nullack.Topic{Name: name, Partitions: w.Partitions})
 	}
@@ -77,7 +78,7 @@ func deliver(t *testing.T, contender drive.Contender, w workload.Workload, data 
 	}
 	defer broker.Close()
 	driver, err := contender.Start(t.Context(), client.Target{
-		Brokers: broker.Addresses(), Topics: topics, Load: w, Data: data,
+		Brokers: broker.Addresses(), Certificate: broker.Certificate(), Topics: topics, Load: w, Data: data,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -83,9 +83,6 @@ func (r *rounds) round(ctx context.Context, clients func(workload.Workload) []Ca
 
 // run runs a workload with each of the clients, in an order that turns with every round: nobody is always the first.
 func (r *rounds) run(ctx context.Context, w workload.Workload, clients []Candidate) {
-	if w.Missing != "" {
-		return
-	}
 	clients = slices.Clone(clients)
 	if r.number%2 == 1 {
 		slices.Reverse(clients)

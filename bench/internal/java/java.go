@@ -13,7 +13,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -67,13 +66,11 @@ func start(ctx context.Context, t client.Target) (drive.Driver, error) {
 // launch writes the payloads and settings and starts the virtual machine with its own defaults, but for the memory: the
 // most that it may have follows from the machine otherwise.
 func (p *process) launch(ctx context.Context, classPath string, t client.Target) error {
-	values, keys := t.Data.Blocks()
-	valuesPath, keysPath, settingsPath := filepath.Join(p.dir, "values"), filepath.Join(p.dir, "keys"), filepath.Join(p.dir, "producer.properties")
-	settings := propertiesOf(t, valuesPath, keysPath)
-	if err := errors.Join(os.WriteFile(valuesPath, values, 0o600), os.WriteFile(keysPath, keys, 0o600), os.WriteFile(settingsPath, settings, 0o600)); err != nil {
+	f := filesIn(p.dir)
+	if err := f.write(t); err != nil {
 		return err
 	}
-	p.cmd = exec.CommandContext(ctx, "java", "-Xmx1g", "-cp", classPath, mainClass, settingsPath)
+	p.cmd = exec.CommandContext(ctx, "java", "-Xmx1g", "-cp", classPath, mainClass, f.settings)
 	p.cmd.Stderr = &p.complaints
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {

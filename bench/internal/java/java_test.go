@@ -21,7 +21,7 @@ func TestJavaDelivers(t *testing.T) {
 		}
 		t.Skip(c.Missing)
 	}
-	clienttest.Test(t, c, "keyed, many goroutines", "many topics", "zstd", "synchronous", "paced")
+	clienttest.Test(t, c, "keyed, many goroutines", "many topics", "zstd", "synchronous", "paced", "TLS")
 }
 
 func TestFailureOfTheProgramIsExplained(t *testing.T) {

@@ -2,7 +2,10 @@ package java
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/omnibus-kafka/omnibus/bench/internal/client"
@@ -15,14 +18,30 @@ const batchBytesBest = 128 << 10
 // batchBytesMin is below Java's own default, for many partitions.
 const batchBytesMin = 1 << 10
 
-// propertiesOf is the file that the program reads.
-func propertiesOf(t client.Target, valuesPath, keysPath string) []byte {
+// files are what the program reads.
+type files struct{ settings, values, keys, certificate string }
+
+func filesIn(dir string) files {
+	in := func(name string) string { return filepath.Join(dir, name) }
+	return files{settings: in("producer.properties"), values: in("values"), keys: in("keys"), certificate: in("certificate.pem")}
+}
+
+// write fills the files.
+func (f files) write(t client.Target) error {
+	values, keys := t.Data.Blocks()
+	return errors.Join(
+		os.WriteFile(f.values, values, 0o600), os.WriteFile(f.keys, keys, 0o600),
+		os.WriteFile(f.certificate, t.Certificate, 0o600), os.WriteFile(f.settings, propertiesOf(t, f), 0o600))
+}
+
+// propertiesOf is the file of settings.
+func propertiesOf(t client.Target, f files) []byte {
 	var b bytes.Buffer
 	set := func(name string, value any) { fmt.Fprintf(&b, "%s=%v\n", name, value) }
 	set("bench.topics", strings.Join(t.Topics, ","))
-	set("bench.values", valuesPath)
+	set("bench.values", f.values)
 	set("bench.value.bytes", t.Load.ValueBytes)
-	set("bench.keys", keysPath)
+	set("bench.keys", f.keys)
 	set("bench.key.bytes", workload.KeyBytes)
 	set("bench.key.step", workload.KeyStep)
 	set("bench.threads", t.Load.Goroutines)
@@ -32,6 +51,11 @@ func propertiesOf(t client.Target, valuesPath, keysPath string) []byte {
 	set("bootstrap.servers", strings.Join(t.Brokers, ","))
 	set("key.serializer", "org.apache.kafka.common.serialization.ByteArraySerializer")
 	set("value.serializer", "org.apache.kafka.common.serialization.ByteArraySerializer")
+	if t.Certificate != nil {
+		set("security.protocol", "SSL")
+		set("ssl.truststore.type", "PEM")
+		set("ssl.truststore.location", f.certificate)
+	}
 	if t.Load.Defaults {
 		return b.Bytes()
 	}

@@ -19,7 +19,8 @@ const BrokerCommand = "nullack"
 // hello is the first line of a broker process. For each line that it then reads it writes a line of nullack.Counts; the
 // end of its input is its own, so that no broker outlives a run that was killed.
 type hello struct {
-	Addresses []string `json:"addresses"`
+	Addresses   []string `json:"addresses"`
+	Certificate []byte   `json:"certificate,omitempty"`
 }
 
 // ServeBroker is the broker process.
@@ -30,7 +31,7 @@ func ServeBroker(config nullack.Config, in io.Reader, out io.Writer) error {
 	}
 	defer broker.Close()
 	answers := json.NewEncoder(out)
-	if err := answers.Encode(hello{broker.Addresses()}); err != nil {
+	if err := answers.Encode(hello{broker.Addresses(), broker.Certificate()}); err != nil {
 		return err
 	}
 	for questions := bufio.NewScanner(in); questions.Scan(); {
@@ -43,10 +44,10 @@ func ServeBroker(config nullack.Config, in io.Reader, out io.Writer) error {
 
 // brokerProcess is a broker as seen from the process that started it.
 type brokerProcess struct {
-	cmd       *exec.Cmd
-	in        io.WriteCloser
-	out       *json.Decoder
-	addresses []string
+	hello
+	cmd *exec.Cmd
+	in  io.WriteCloser
+	out *json.Decoder
 }
 
 // startBroker runs this program once more, as a broker.
@@ -72,11 +73,9 @@ func startBroker(ctx context.Context, config nullack.Config) (*brokerProcess, er
 		return nil, err
 	}
 	b.out = json.NewDecoder(out)
-	var h hello
-	if err := b.out.Decode(&h); err != nil {
+	if err := b.out.Decode(&b.hello); err != nil {
 		return nil, errors.Join(fmt.Errorf("the null-ack broker did not start: %w", err), b.stop())
 	}
-	b.addresses = h.Addresses
 	return b, nil
 }
 

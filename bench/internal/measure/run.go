@@ -40,9 +40,6 @@ func (r Run) Do(ctx context.Context) (result Result, err error) {
 	if why := r.Contender.Declined(r.Workload); why != "" {
 		return Result{}, fmt.Errorf("%s does not run workload %s: %s", r.Contender.Name, r.Workload.ID, why)
 	}
-	if why := r.Workload.Missing; why != "" {
-		return Result{}, fmt.Errorf("workload %s is not available: %s", r.Workload.ID, why)
-	}
 	other, err := r.otherEnd(ctx)
 	if err != nil {
 		return Result{}, err
@@ -53,7 +50,9 @@ func (r Run) Do(ctx context.Context) (result Result, err error) {
 		}
 	}()
 	data := workload.NewData(r.Workload, r.Seed)
-	driver, err := r.Contender.Start(ctx, client.Target{Brokers: other.brokers, Topics: other.topics, Load: r.Workload, Data: data})
+	driver, err := r.Contender.Start(ctx, client.Target{
+		Brokers: other.brokers, Certificate: other.certificate, Topics: other.topics, Load: r.Workload, Data: data,
+	})
 	if err != nil {
 		return Result{}, err
 	}
@@ -102,10 +101,11 @@ func (r Run) measure(ctx context.Context, driver drive.Driver, other otherEnd, r
 
 // otherEnd is where the records go.
 type otherEnd struct {
-	brokers []string
-	topics  []string
-	counts  func() (nullack.Counts, error)
-	end     func() error
+	brokers     []string
+	certificate []byte
+	topics      []string
+	counts      func() (nullack.Counts, error)
+	end         func() error
 }
 
 // otherEnd starts a null-ack broker, or makes topics on the real cluster.
@@ -117,7 +117,7 @@ func (r Run) otherEnd(ctx context.Context) (otherEnd, error) {
 		return otherEnd{}, fmt.Errorf("workload %s runs on real Kafka: name its brokers", r.Workload.ID)
 	}
 	const topic = "bench"
-	config := nullack.Config{Nodes: r.Nodes}
+	config := nullack.Config{Nodes: r.Nodes, TLS: r.Workload.TLS}
 	for _, name := range r.Workload.AllTopics(topic) {
 		config.Topics = append(config.Topics, nullack.Topic{Name: name, Partitions: r.Workload.Partitions})
 	}
@@ -125,7 +125,10 @@ func (r Run) otherEnd(ctx context.Context) (otherEnd, error) {
 	if err != nil {
 		return otherEnd{}, err
 	}
-	return otherEnd{brokers: broker.addresses, topics: r.Workload.AllTopics(topic), counts: broker.counts, end: broker.stop}, nil
+	return otherEnd{
+		brokers: broker.Addresses, certificate: broker.Certificate, topics: r.Workload.AllTopics(topic),
+		counts: broker.counts, end: broker.stop,
+	}, nil
 }
 
 // profile begins a CPU profile if one is wanted.

@@ -1,6 +1,7 @@
 package nullack
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -15,6 +16,8 @@ type Config struct {
 	Nodes int
 	// Topics are the topics there are. Others do not come into being.
 	Topics []Topic
+	// TLS encrypts connections, with a certificate made for the purpose.
+	TLS bool
 }
 
 // Topic is a topic with partitions 0 to Partitions-1.
@@ -75,6 +78,7 @@ type Broker struct {
 	byName map[string]*topic
 	byID   map[[16]byte]*topic
 
+	certificate []byte // in PEM
 	producerIDs atomic.Int64
 	counts      struct{ bytes, requests, batches, records, connections atomic.Int64 }
 
@@ -93,10 +97,20 @@ func Listen(config Config) (*Broker, error) {
 	for i, t := range config.Topics {
 		b.addTopic(i, t)
 	}
+	var secured *tls.Config
+	if config.TLS {
+		var err error
+		if secured, b.certificate, err = newCertificate(); err != nil {
+			return nil, fmt.Errorf("null-ack broker: %w", err)
+		}
+	}
 	for range max(config.Nodes, 1) {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("null-ack broker: %w", err), b.Close())
+		}
+		if secured != nil {
+			listener = tls.NewListener(listener, secured)
 		}
 		b.nodes = append(b.nodes, listener)
 	}
@@ -121,6 +135,9 @@ func (b *Broker) Addresses() []string {
 	}
 	return addresses
 }
+
+// Certificate is what the nodes show their clients, in PEM; nil without TLS.
+func (b *Broker) Certificate() []byte { return b.certificate }
 
 // Counts is what arrived so far. A request counts before it is answered, so that who has the answer finds it counted.
 func (b *Broker) Counts() Counts {

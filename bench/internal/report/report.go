@@ -198,11 +198,6 @@ func (p *page) gaps() {
 		}
 		gaps = append(gaps, declined(c, p.Workloads)...)
 	}
-	for _, w := range p.Workloads {
-		if w.Missing != "" {
-			gaps = append(gaps, fmt.Sprintf("%s (%s): not available: %s", w.ID, w.Title, w.Missing))
-		}
-	}
 	if p.NoKafka != "" {
 		gaps = append(gaps, "the workloads on real Kafka: "+p.NoKafka)
 	}
@@ -224,7 +219,7 @@ func declined(c compare.Candidate, workloads []workload.Workload) []string {
 	var reasons []string
 	letters := make(map[string][]string)
 	for _, w := range workloads {
-		if why := c.Declined[w.ID]; why != "" && w.Missing == "" {
+		if why := c.Declined[w.ID]; why != "" {
 			if letters[why] == nil {
 				reasons = append(reasons, why)
 			}

@@ -55,7 +55,6 @@ func TestPageSaysWhatIsWonLostAndMissing(t *testing.T) {
 		"| franz-go | zstd | a small window |",
 		"- librdkafka, in all workloads: no C compiler",
 		"- floor, in C, D: no codecs",
-		"- O (100 B over TLS): not available",
 		"- failed: franz-go, workload B: broke\n",
 		"a processor", "omnibus 1, franz-go 2.", "4 March 2026",
 	} {

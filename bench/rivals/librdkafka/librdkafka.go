@@ -51,6 +51,9 @@ func openLibrdkafka(t client.Target) (client.Client, error) {
 		known, _ := config["bootstrap.servers"].(string)
 		config["bootstrap.servers"] = known + broker
 	}
+	if t.Certificate != nil {
+		config["security.protocol"], config["ssl.ca.pem"] = "ssl", string(t.Certificate)
+	}
 	producer, err := kafka.NewProducer(&config)
 	if err != nil {
 		return nil, err
