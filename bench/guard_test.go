@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/omnibus-kafka/omnibus/bench/internal/compare"
 	"github.com/omnibus-kafka/omnibus/bench/internal/workload"
@@ -15,6 +16,7 @@ import (
 const (
 	guardRounds     = 5
 	guardRecords    = 1_000_000
+	guardSpan       = 200 * time.Millisecond // of a warm-up
 	guardRatioMax   = 1.0
 	guardMallocsMax = 0.02
 )
@@ -35,7 +37,7 @@ func TestOmnibusCostsNoMoreThanFranzGo(t *testing.T) {
 	}
 	results, err := compare.Plan{
 		Candidates: contest(t), Workloads: workloads,
-		Rounds: guardRounds, Records: guardRecords,
+		Rounds: guardRounds, Records: guardRecords, Span: guardSpan,
 	}.Do(t.Context())
 	if err != nil {
 		t.Fatal(err)
