@@ -3,7 +3,6 @@ package main
 import (
 	"testing"
 
-	"github.com/omnibus-kafka/omnibus/bench/internal/client"
 	"github.com/omnibus-kafka/omnibus/bench/internal/clienttest"
 	"github.com/omnibus-kafka/omnibus/bench/internal/drive"
 )
@@ -12,7 +11,5 @@ func TestRivalsDeliver(t *testing.T) {
 	if testing.Short() {
 		t.Skip("other people's code")
 	}
-	for _, maker := range []client.Maker{saramaMaker(), kafkaGoMaker()} {
-		t.Run(maker.Name, func(t *testing.T) { clienttest.Test(t, drive.InProcess(maker)) })
-	}
+	clienttest.Test(t, []drive.Contender{drive.InProcess(saramaMaker()), drive.InProcess(kafkaGoMaker())})
 }

@@ -18,9 +18,9 @@ const (
 	records = 3000
 )
 
-// Test has the client send a little of loads of every kind, or only of those that are named, to a null-ack broker in this
+// Test has the clients send a little of loads of every kind, or only of those that are named, to a null-ack broker in this
 // process; with -short only of a few.
-func Test(t *testing.T, contender drive.Contender, only ...string) {
+func Test(t *testing.T, contenders []drive.Contender, only ...string) {
 	payloads := make(map[shape]*workload.Data)
 	for _, change := range []struct {
 		name  string
@@ -41,21 +41,23 @@ func Test(t *testing.T, contender drive.Contender, only ...string) {
 		if len(only) > 0 && !slices.Contains(only, change.name) || testing.Short() && !change.short {
 			continue
 		}
-		t.Run(change.name, func(t *testing.T) {
-			w, err := workload.Find("A")
-			if err != nil {
-				t.Fatal(err)
-			}
-			change.make(&w)
-			if why := contender.Declined(w); why != "" {
-				t.Skip(why)
-			}
-			shape := shape{w.ValueBytes, w.Keyed, w.JSON}
-			if payloads[shape] == nil {
-				payloads[shape] = workload.NewData(w, 1)
-			}
-			deliver(t, contender, w, payloads[shape])
-		})
+		w, err := workload.Find("A")
+		if err != nil {
+			t.Fatal(err)
+		}
+		change.make(&w)
+		shape := shape{w.ValueBytes, w.Keyed, w.JSON}
+		if payloads[shape] == nil {
+			payloads[shape] = workload.NewData(w, 1)
+		}
+		for _, contender := range contenders {
+			t.Run(contender.Name+", "+change.name, func(t *testing.T) {
+				if why := contender.Declined(w); why != "" {
+					t.Skip(why)
+				}
+				deliver(t, contender, w, payloads[shape])
+			})
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/omnibus-kafka/omnibus/bench/internal/client"
 	"github.com/omnibus-kafka/omnibus/bench/internal/clienttest"
+	"github.com/omnibus-kafka/omnibus/bench/internal/drive"
 	"github.com/omnibus-kafka/omnibus/bench/internal/workload"
 )
 
@@ -21,7 +22,7 @@ func TestJavaDelivers(t *testing.T) {
 		}
 		t.Skip(c.Missing)
 	}
-	clienttest.Test(t, c, "keyed, many goroutines", "many topics", "zstd", "synchronous", "paced", "TLS")
+	clienttest.Test(t, []drive.Contender{c}, "keyed, many goroutines", "many topics", "zstd", "synchronous", "paced", "TLS")
 }
 
 func TestFailureOfTheProgramIsExplained(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/omnibus-kafka/omnibus/bench/internal/clienttest"
+	"github.com/omnibus-kafka/omnibus/bench/internal/drive"
 )
 
 func TestLibrdkafkaDelivers(t *testing.T) {
@@ -14,5 +15,5 @@ func TestLibrdkafkaDelivers(t *testing.T) {
 	if c.Missing != "" {
 		t.Skip(c.Missing)
 	}
-	clienttest.Test(t, c)
+	clienttest.Test(t, []drive.Contender{c})
 }

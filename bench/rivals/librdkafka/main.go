@@ -1,6 +1,7 @@
 // Command bench-librdkafka is the bench command with librdkafka, by way of confluent-kafka-go, for a client. It needs a C
-// compiler, and has no client when it was built without one; with musl for a C library it takes -tags musl. It is a program of its own because cgo changes the whole
-// program that it is part of, and a module of its own because of what confluent-kafka-go requires beside librdkafka.
+// compiler, and has no client when it was built without one; with musl for a C library it takes -tags musl. It is a
+// program of its own because cgo changes the whole program that it is part of, and a module of its own because of what
+// confluent-kafka-go requires beside librdkafka.
 package main
 
 import (
