@@ -166,9 +166,6 @@ func (b *Batch) Close() (spare *bufferpool.Slab) {
 	return spare
 }
 
-// Closed reports whether boarding has ended. The caller holds the partition's lock or owns the batch.
-func (b *Batch) Closed() bool { return b.building.closed }
-
 // TellFull reports, once, that the batch has reached the size: later calls return false. The caller holds the
 // partition's lock.
 func (b *Batch) TellFull(sizeBytes int) bool {

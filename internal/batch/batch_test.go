@@ -158,10 +158,10 @@ func TestCloseGivesBackWhatWasNotReached(t *testing.T) {
 	b = New()
 	b.AddSlabs(slabs(50, 50, 50, 50))
 	b.Board((&record{value: make([]byte, 60)}).entry(), nil, 0)
-	if b.Closed() {
+	if b.building.closed {
 		t.Error("closed")
 	}
-	if spare := b.Close(); chainLen(spare) != 2 || chainLen(b.body.head) != 2 || !b.Closed() {
+	if spare := b.Close(); chainLen(spare) != 2 || chainLen(b.body.head) != 2 || !b.building.closed {
 		t.Errorf("%d slabs given back, %d kept", chainLen(spare), chainLen(b.body.head))
 	}
 	if len(b.Pieces()) != 2 {
@@ -229,7 +229,7 @@ func TestResetForgetsEverything(t *testing.T) {
 	b.Ticket(0, 1, Origin{Topic: "t"})
 	memory := &b.manifest.runs[:1][0]
 	b.Reset()
-	if b.Count() != 0 || b.Bytes() != 61 || b.Closed() || b.Encoded() || b.Owner != nil || b.HasCallbacks() || b.Sender != (SenderState{}) || b.result != nil {
+	if b.Count() != 0 || b.Bytes() != 61 || b.building.closed || b.Encoded() || b.Owner != nil || b.HasCallbacks() || b.Sender != (SenderState{}) || b.result != nil {
 		t.Errorf("%+v", b)
 	}
 	if &b.manifest.runs[:1][0] != memory || memory.Callback != nil {
@@ -323,7 +323,7 @@ func checkParts(t *testing.T, whole *Batch, parts []Part, records []record) {
 	at := 0
 	for _, p := range parts {
 		b := p.Batch
-		if !b.Closed() || b.Encoded() || b.Whole() != whole || b.seatBase != whole.seatBase+at {
+		if !b.building.closed || b.Encoded() || b.Whole() != whole || b.seatBase != whole.seatBase+at {
 			t.Errorf("part at %d: %+v", at, b)
 		}
 		b.Seal()

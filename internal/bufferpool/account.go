@@ -24,9 +24,6 @@ type Account struct {
 	last  *waiter
 }
 
-// ID returns the broker's id, or NoLeader.
-func (a *Account) ID() int32 { return a.id }
-
 // over is what an account with this use has of the shared half.
 func (a *Account) over(used int64) int64 { return max(used-a.share, 0) }
 

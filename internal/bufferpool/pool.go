@@ -64,10 +64,6 @@ func New(total int64, hooks Hooks) *Pool {
 	return p
 }
 
-// MaxRequest returns the largest request in bytes that the pool accepts: all of it. Only up to half of that is certain
-// to be served on a busy pool; see the package comment.
-func (p *Pool) MaxRequest() int64 { return p.total }
-
 // Account returns the account of a broker, or of NoLeader. One that SetAccounts did not name yet has no guaranteed
 // share and lives on what is shared.
 func (p *Pool) Account(id int32) *Account {

@@ -55,6 +55,3 @@ func (t *Table) Ensure(topicID [16]byte, name string, partition int32, id Produc
 	}
 	return n
 }
-
-// Len is how many partitions have numbers.
-func (t *Table) Len() int { return len(t.byID) + len(t.byName) }

@@ -60,14 +60,6 @@ type Topic struct {
 	stale uint8
 }
 
-// Err is the last answer's error about this topic, a *kerr.Error, or nil.
-func (t *Topic) Err() error {
-	if t.Code == 0 {
-		return nil
-	}
-	return kerr.ErrorForCode(t.Code)
-}
-
 // Usable reports whether records may be put into this topic's partitions: the partitions are known, and nothing
 // refuses the topic for good.
 func (t *Topic) Usable() bool { return len(t.Partitions) > 0 && !refused(t.Code) }
@@ -81,16 +73,6 @@ type Partition struct {
 	// Replicas and InSync count the partition's copies, and those that are up to date.
 	Replicas int16
 	InSync   int16
-}
-
-// Leader is the broker that leads a partition. It reports false if the topic, the partition or its leader is not known.
-func (c *Cluster) Leader(topic string, partition int32) (Broker, bool) {
-	t := c.Topics[topic]
-	if t == nil || partition < 0 || int(partition) >= len(t.Partitions) {
-		return Broker{}, false
-	}
-	b, ok := c.Brokers[t.Partitions[partition].Leader]
-	return b, ok
 }
 
 // addresses are the brokers' addresses by id.

@@ -330,3 +330,13 @@ func TestKeepBrokersStaysWithThem(t *testing.T) {
 		}
 	}, keep)
 }
+
+// Leader is the broker that leads a partition. It reports false if the topic, the partition or its leader is not known.
+func (c *Cluster) Leader(topic string, partition int32) (Broker, bool) {
+	t := c.Topics[topic]
+	if t == nil || partition < 0 || int(partition) >= len(t.Partitions) {
+		return Broker{}, false
+	}
+	b, ok := c.Brokers[t.Partitions[partition].Leader]
+	return b, ok
+}

@@ -17,12 +17,6 @@ type StickyOptions struct {
 	Seed uint64
 }
 
-// Weight is a partition's chance to be the next one, relative to the other weights of its topic.
-type Weight struct {
-	Partition int32
-	Weight    int64
-}
-
 // Sticky is the choice for one topic's unkeyed records (KIP-480, KIP-794): all goroutines fill one partition until a
 // quantum of bytes is full, then another, drawn at random and, unless Uniform is set, the more likely the fewer
 // batches wait for it. See the package comment for why no lock is taken per record.
@@ -31,7 +25,6 @@ type Sticky struct {
 	uniform      bool
 
 	current  atomic.Int32
-	switches atomic.Uint64
 	_        [64]byte // keeps the counter's cache line apart from current's
 	produced atomic.Int64
 	_        [64]byte
@@ -91,20 +84,6 @@ func (s *Sticky) Reset(v *View) {
 	}
 }
 
-// Weights appends to dst the chances of this moment, probing the loads anew. A partition that is not listed would not
-// be chosen now: it has no leader, or its broker takes no data, or it is not near.
-func (s *Sticky) Weights(dst []Weight) []Weight {
-	s.mu.Lock()
-	v := s.mu.view
-	s.mu.Unlock()
-	var t table
-	t.build(v, !s.uniform)
-	return t.weights(dst)
-}
-
-// Switches returns how often the turn passed on, the first draw included. A draw may find the same partition again.
-func (s *Sticky) Switches() uint64 { return s.switches.Load() }
-
 // move gives the turn to a partition drawn from the newest view, unless somebody else took it from `from` meanwhile.
 // The loads are probed without s.mu, on a table that is this caller's alone until it is put back.
 func (s *Sticky) move(from int32) {
@@ -136,7 +115,6 @@ func (s *Sticky) move(from int32) {
 
 // publishLocked starts the turn of partition. The order of the stores matters; see the package comment.
 func (s *Sticky) publishLocked(partition int32) {
-	s.switches.Add(1)
 	s.produced.Store(0)
 	s.current.Store(partition)
 }

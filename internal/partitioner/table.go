@@ -94,21 +94,3 @@ func (t *table) pick(random *rand.Rand) int32 {
 		return -1
 	}
 }
-
-// weights appends what build found to dst.
-func (t *table) weights(dst []Weight) []Weight {
-	below := int64(0)
-	for i, p := range t.ids {
-		weight := int64(1)
-		if len(t.sums) > 0 {
-			weight, below = t.sums[i]-below, t.sums[i]
-		}
-		dst = append(dst, Weight{Partition: p, Weight: weight})
-	}
-	if len(t.ids) == 0 {
-		for p := range t.view.Partitions {
-			dst = append(dst, Weight{Partition: p, Weight: 1})
-		}
-	}
-	return dst
-}

@@ -97,14 +97,6 @@ func (r *Reader) Int32() int32 {
 	return 0
 }
 
-// Uint32 reads four bytes, the most significant first.
-func (r *Reader) Uint32() uint32 {
-	if b := r.take("uint32", 4); b != nil {
-		return binary.BigEndian.Uint32(b)
-	}
-	return 0
-}
-
 // Int64 reads eight bytes, the most significant first.
 func (r *Reader) Int64() int64 {
 	if b := r.take("int64", 8); b != nil {

@@ -45,12 +45,8 @@ const (
 const (
 	// AttrCodecMask covers the codec: 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd.
 	AttrCodecMask = 0x07
-	// AttrLogAppendTime says that MaxTimestamp is the broker's time. Producers never set it.
-	AttrLogAppendTime = 0x08
 	// AttrTransactional marks a batch of a transaction.
 	AttrTransactional = 0x10
-	// AttrControl marks a transaction's end. Producers never set it.
-	AttrControl = 0x20
 )
 
 // BatchHeader is the decoded header of a record batch v2.

@@ -8,21 +8,16 @@ const MaxVarintLen = 5
 // MaxVarlongLen is the longest encoding of a 64-bit variable-length integer, in bytes.
 const MaxVarlongLen = 10
 
-// AppendVarint appends v zigzag-encoded, so that small negative numbers are short too (ByteUtils.writeVarint).
-func AppendVarint(dst []byte, v int32) []byte { return appendUvarint(dst, uint64(zigzag32(v))) }
-
-// AppendVarlong appends v zigzag-encoded (ByteUtils.writeVarlong).
-func AppendVarlong(dst []byte, v int64) []byte { return appendUvarint(dst, zigzag64(v)) }
-
 // AppendUvarint appends v as it is: the lengths and tags of flexible messages (KIP-482).
 func AppendUvarint(dst []byte, v uint32) []byte { return appendUvarint(dst, uint64(v)) }
 
-// VarintLen is the number of bytes that AppendVarint adds for v: 1 to 5.
+// VarintLen is the number of bytes that v takes zigzag-encoded: 1 to 5.
 func VarintLen(v int32) int { return uvarintLen(uint64(zigzag32(v))) }
 
-// VarlongLen is the number of bytes that AppendVarlong adds for v: 1 to 10.
+// VarlongLen is the number of bytes that v takes zigzag-encoded: 1 to 10.
 func VarlongLen(v int64) int { return uvarintLen(zigzag64(v)) }
 
+// zigzag32 makes small negative numbers short too (ByteUtils.writeVarint).
 func zigzag32(v int32) uint32 { return uint32(v<<1) ^ uint32(v>>31) }
 
 func zigzag64(v int64) uint64 { return uint64(v<<1) ^ uint64(v>>63) }

@@ -13,7 +13,6 @@ package lines
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"sort"
@@ -279,9 +278,3 @@ func (r *Reader) Count() uint64 { return r.seq }
 
 // Close stops reading ahead. A read that is blocked at that moment, such as one of an idle terminal, ends with the process.
 func (r *Reader) Close() { r.pump.stop() }
-
-// IsTooLong reports whether err says that a line was too long.
-func IsTooLong(err error) bool {
-	_, ok := errors.AsType[*TooLongError](err)
-	return ok
-}

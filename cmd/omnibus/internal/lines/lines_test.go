@@ -97,7 +97,7 @@ func TestAnOverlongLineIsSkippedAndTheNextOneRead(t *testing.T) {
 		if fmt.Sprint(got) != "[before exactly10. after]" {
 			t.Errorf("length %d: got %.100q", length, got)
 		}
-		if len(errs) != 1 || !IsTooLong(errs[0]) {
+		if len(errs) != 1 || !isTooLong(errs[0]) {
 			t.Errorf("length %d: errors %v, want one *TooLongError", length, errs)
 		}
 	}
@@ -105,7 +105,7 @@ func TestAnOverlongLineIsSkippedAndTheNextOneRead(t *testing.T) {
 
 func TestAnOverlongLastLineIsReported(t *testing.T) {
 	_, errs := readAll(t, NewReader(sources(strings.Repeat("x", 2*chunkBytes)), limited(10)))
-	if len(errs) != 1 || !IsTooLong(errs[0]) {
+	if len(errs) != 1 || !isTooLong(errs[0]) {
 		t.Errorf("errors %v, want one *TooLongError", errs)
 	}
 }
@@ -114,7 +114,7 @@ func TestAnOverlongLastLineIsReported(t *testing.T) {
 func TestALineWithoutEndIsReadInBoundedMemory(t *testing.T) {
 	reader := NewReader([]Source{{Name: "f", Reader: io.LimitReader(endless{}, 1<<30)}}, limited(testLimit))
 	defer reader.Close()
-	if _, err := reader.Next(t.Context()); !IsTooLong(err) {
+	if _, err := reader.Next(t.Context()); !isTooLong(err) {
 		t.Fatalf("error %v, want a *TooLongError", err)
 	}
 	if kept := cap(reader.carry); kept > 4*testLimit {
@@ -243,7 +243,7 @@ func TestAWholeSourceIsOneLine(t *testing.T) {
 	if want := []string{"a\nb\n", "", long, "\n"}; fmt.Sprintf("%q", got) != fmt.Sprintf("%q", want) {
 		t.Errorf("got %.100q, want %.100q", got, want)
 	}
-	if len(errs) != 1 || !IsTooLong(errs[0]) {
+	if len(errs) != 1 || !isTooLong(errs[0]) {
 		t.Errorf("errors %v, want one *TooLongError", errs)
 	}
 	for seq, want := range map[uint64]string{1: "f1", 2: "f2", 4: "f4", 5: "f5"} {
@@ -355,4 +355,9 @@ func TestThePanicOfASourceComesOutOfNext(t *testing.T) {
 	}()
 	r.Next(t.Context())
 	t.Error("Next returned")
+}
+
+func isTooLong(err error) bool {
+	_, ok := errors.AsType[*TooLongError](err)
+	return ok
 }
