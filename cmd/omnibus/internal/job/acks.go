@@ -201,10 +201,10 @@ func (p *ackPrinter) writeLocked() {
 
 // withLine returns a callback for the record alone that prints its line too, and what it keeps in memory until then: a copy
 // of the key, if the format needs it. If the record is not accepted that has to be released.
-func (l *lane) withLine(ctx context.Context, r *omnibus.Record) (callback func(omnibus.Ack, error), kept int64, err error) {
-	p := l.job.acks
+func (t *topicTally) withLine(ctx context.Context, r *omnibus.Record) (callback func(omnibus.Ack, error), kept int64, err error) {
+	p := t.job.acks
 	if !p.keys || r.Key == nil {
-		return l.printing, 0, nil
+		return t.printing, 0, nil
 	}
 	if err := p.awaitRoom(ctx); err != nil {
 		return nil, 0, err
@@ -214,10 +214,10 @@ func (l *lane) withLine(ctx context.Context, r *omnibus.Record) (callback func(o
 	p.kept.Add(kept)
 	return func(ack omnibus.Ack, err error) {
 		if err == nil {
-			p.print(&ack, key, l.job.source.Origin)
+			p.print(&ack, key, t.job.source.Origin)
 		}
 		p.kept.Add(-kept)
-		l.callback(ack, err)
+		t.callback(ack, err)
 	}, kept, nil
 }
 
@@ -240,9 +240,9 @@ func (p *ackPrinter) awaitRoom(ctx context.Context) error {
 }
 
 // print is the callback of a record whose line needs no key, or that has none.
-func (l *lane) print(ack omnibus.Ack, err error) {
+func (t *topicTally) print(ack omnibus.Ack, err error) {
 	if err == nil {
-		l.job.acks.print(&ack, nil, l.job.source.Origin)
+		t.job.acks.print(&ack, nil, t.job.source.Origin)
 	}
-	l.callback(ack, err)
+	t.callback(ack, err)
 }

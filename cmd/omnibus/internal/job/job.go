@@ -80,8 +80,8 @@ type job struct {
 
 	// own is the state of the goroutine of run.
 	own struct {
-		lane    *lane // of the last record's topic
-		lanes   map[string]*lane
+		topic   *topicTally // the last record's
+		topics  map[string]*topicTally
 		bytes   uint64
 		skipped uint64
 		leftOut uint64
@@ -169,8 +169,8 @@ func (j *job) badInput(letter *envelope.Failure, err error) bool {
 
 // send hands the record to the producer, when the rate allows it.
 func (j *job) send(ctx context.Context, r *omnibus.Record) error {
-	if j.topic == "" || j.own.lane == nil {
-		j.own.lane = j.laneOf(r.Topic)
+	if j.topic == "" || j.own.topic == nil {
+		j.own.topic = j.tallyOf(r.Topic)
 	}
 	if j.pace != nil {
 		if err := j.pace.wait(ctx, len(r.Key)+len(r.Value)); err != nil {
@@ -178,9 +178,9 @@ func (j *job) send(ctx context.Context, r *omnibus.Record) error {
 		}
 	}
 	if j.acks == nil {
-		return j.enqueue(ctx, r, j.own.lane.callback)
+		return j.enqueue(ctx, r, j.own.topic.callback)
 	}
-	callback, kept, err := j.own.lane.withLine(ctx, r)
+	callback, kept, err := j.own.topic.withLine(ctx, r)
 	if err == nil {
 		if err = j.enqueue(ctx, r, callback); err != nil {
 			j.acks.kept.Add(-kept)
@@ -212,17 +212,17 @@ func (j *job) busy(err error, told *uint64) bool {
 	return errors.Is(err, omnibus.ErrBufferFull) && *told > before
 }
 
-// laneOf returns what counts the topic's outcomes.
-func (j *job) laneOf(topic string) *lane {
-	if l := j.own.lane; l != nil && l.topic == topic {
-		return l
+// tallyOf returns what counts the topic's outcomes.
+func (j *job) tallyOf(topic string) *topicTally {
+	if t := j.own.topic; t != nil && t.topic == topic {
+		return t
 	}
-	l, ok := j.own.lanes[topic]
+	t, ok := j.own.topics[topic]
 	if !ok {
-		l = newLane(j, topic)
-		j.own.lanes[topic] = l
+		t = newTopicTally(j, topic)
+		j.own.topics[topic] = t
 	}
-	return l
+	return t
 }
 
 // refused counts a record that was not accepted, says why, and reports whether to go on after it.

@@ -92,7 +92,7 @@ func (j *job) configure() ([]connect.Setting, error) {
 	if j.flags.Sync {
 		j.tally.single = make(chan struct{}, 1)
 	}
-	j.own.lanes = make(map[string]*lane)
+	j.own.topics = make(map[string]*topicTally)
 	return settings, errors.Join(errs...)
 }
 

@@ -48,7 +48,7 @@ func TestGivingUpNeedsTimeoutsAndASilenceOfAWholeDelivery(t *testing.T) {
 		defer giveUp(nil)
 		j.giveUp = giveUp
 		w := &watch{job: j, ackedAt: time.Now()}
-		lane := newLane(j, "orders")
+		topic := newTopicTally(j, "orders")
 		look := func(after time.Duration, want bool, what string) {
 			t.Helper()
 			<-time.After(after)
@@ -59,10 +59,10 @@ func TestGivingUpNeedsTimeoutsAndASilenceOfAWholeDelivery(t *testing.T) {
 		}
 		look(2*time.Minute, false, "nothing to send")
 		j.tally.timeouts.Add(1)
-		lane.outcome(ackAt(0), nil)
+		topic.outcome(ackAt(0), nil)
 		look(time.Second, false, "a timeout and an acknowledgement")
 		look(2*time.Minute, false, "a silence without a further timeout")
-		lane.outcome(ackAt(1), nil)
+		topic.outcome(ackAt(1), nil)
 		look(time.Second, false, "one more acknowledgement")
 		j.tally.timeouts.Add(1)
 		look(30*time.Second, false, "a timeout after half a minute")

@@ -32,13 +32,13 @@ type tally struct {
 
 	mu struct {
 		sync.Mutex
-		lanes []*lane
+		topics []*topicTally
 	}
 }
 
-// lane counts the outcomes of one topic. Its callback is the one that all records of the topic share; the producer calls it
+// topicTally counts the outcomes of one topic. Its callback is the one that all records of the topic share; the producer calls it
 // from several goroutines at once, but for each partition from one at a time, in the order of the partition's records.
-type lane struct {
+type topicTally struct {
 	job      *job
 	topic    string
 	callback func(omnibus.Ack, error) // outcome, bound once: binding it for each record would cost an allocation
@@ -57,38 +57,37 @@ type partitionTally struct {
 	_     [40]byte
 }
 
-func newLane(j *job, topic string) *lane {
-	l := &lane{job: j, topic: topic}
-	l.callback, l.printing = l.outcome, l.print
+func newTopicTally(j *job, topic string) *topicTally {
+	t := &topicTally{job: j, topic: topic}
+	t.callback, t.printing = t.outcome, t.print
 	if j.tally.single != nil {
-		l.callback = l.singleOutcome
+		t.callback = t.singleOutcome
 	}
-	l.partitions.Store(&[]*partitionTally{})
-	t := j.tally
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.mu.lanes = append(t.mu.lanes, l)
-	return l
+	t.partitions.Store(&[]*partitionTally{})
+	j.tally.mu.Lock()
+	defer j.tally.mu.Unlock()
+	j.tally.mu.topics = append(j.tally.mu.topics, t)
+	return t
 }
 
 // outcome is the callback of the topic's records.
-func (l *lane) outcome(ack omnibus.Ack, err error) {
+func (t *topicTally) outcome(ack omnibus.Ack, err error) {
 	if err != nil {
-		l.failed(err)
+		t.failed(err)
 		return
 	}
-	l.partition(ack.Partition).add(ack.Offset)
+	t.partition(ack.Partition).add(ack.Offset)
 }
 
 // singleOutcome is outcome while somebody waits for each.
-func (l *lane) singleOutcome(ack omnibus.Ack, err error) {
-	l.outcome(ack, err)
-	l.job.tally.single <- struct{}{}
+func (t *topicTally) singleOutcome(ack omnibus.Ack, err error) {
+	t.outcome(ack, err)
+	t.job.tally.single <- struct{}{}
 }
 
 // failed counts a record that failed, tells of it and keeps it.
-func (l *lane) failed(err error) {
-	j := l.job
+func (t *topicTally) failed(err error) {
+	j := t.job
 	if hopeless(err) {
 		j.giveUp(fmt.Errorf("every further record would fail like this one: %w", cause(err)))
 	}
@@ -97,11 +96,11 @@ func (l *lane) failed(err error) {
 	}
 	record, _ := errors.AsType[*omnibus.RecordError](err)
 	if record == nil {
-		record = &omnibus.RecordError{Topic: l.topic, Err: err}
+		record = &omnibus.RecordError{Topic: t.topic, Err: err}
 	}
 	j.errors.outcome(record)
 	if j.letters != nil {
-		j.keep(l.letter(record))
+		j.keep(t.letter(record))
 	}
 	if record.NotWritten() {
 		j.tally.notWritten.Add(1)
@@ -111,12 +110,12 @@ func (l *lane) failed(err error) {
 }
 
 // letter is what is kept of a failed record. It is for the time of the callback: the bytes are the producer's.
-func (l *lane) letter(err *omnibus.RecordError) *envelope.Failure {
+func (t *topicTally) letter(err *omnibus.RecordError) *envelope.Failure {
 	record, ok := err.Record()
 	if !ok {
-		record = omnibus.Record{Topic: l.topic}
+		record = omnibus.Record{Topic: t.topic}
 	}
-	origin := l.job.source.Origin(err.Tag)
+	origin := t.job.source.Origin(err.Tag)
 	return &envelope.Failure{
 		Record: record, Raw: !ok, // without its bytes it must not be taken for a tombstone
 		File: origin.File, Line: origin.Line, Error: err.Err.Error(), Class: classOf(err),
@@ -131,19 +130,19 @@ func hopeless(err error) bool {
 }
 
 // partition returns the tally of a partition.
-func (l *lane) partition(number int32) *partitionTally {
-	if known := *l.partitions.Load(); int(number) < len(known) && known[number] != nil {
+func (t *topicTally) partition(number int32) *partitionTally {
+	if known := *t.partitions.Load(); int(number) < len(known) && known[number] != nil {
 		return known[number]
 	}
-	l.job.tally.mu.Lock()
-	defer l.job.tally.mu.Unlock()
-	known := *l.partitions.Load()
+	t.job.tally.mu.Lock()
+	defer t.job.tally.mu.Unlock()
+	known := *t.partitions.Load()
 	grown := make([]*partitionTally, max(len(known), int(number)+1))
 	copy(grown, known)
 	if grown[number] == nil {
 		grown[number] = &partitionTally{}
 	}
-	l.partitions.Store(&grown)
+	t.partitions.Store(&grown)
 	return grown[number]
 }
 
@@ -173,8 +172,8 @@ func (t *tally) told() (outcomes, acked uint64) {
 	failed := t.failures()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, l := range t.mu.lanes {
-		for _, p := range *l.partitions.Load() {
+	for _, topic := range t.mu.topics {
+		for _, p := range *topic.partitions.Load() {
 			if p != nil {
 				acked += p.acked.Load()
 			}
@@ -208,14 +207,14 @@ func (t *tally) partitions() []PartitionSummary {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	list := []PartitionSummary{}
-	for _, l := range t.mu.lanes {
-		for number, p := range *l.partitions.Load() {
+	for _, topic := range t.mu.topics {
+		for number, p := range *topic.partitions.Load() {
 			if p == nil {
 				continue
 			}
 			first, last := p.offsets()
 			list = append(list, PartitionSummary{
-				Topic: l.topic, Partition: int32(number), Acked: p.acked.Load(), FirstOffset: first, LastOffset: last,
+				Topic: topic.topic, Partition: int32(number), Acked: p.acked.Load(), FirstOffset: first, LastOffset: last,
 			})
 		}
 	}
@@ -230,8 +229,8 @@ func (t *tally) topics() []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var names []string
-	for _, l := range t.mu.lanes {
-		names = append(names, l.topic)
+	for _, topic := range t.mu.topics {
+		names = append(names, topic.topic)
 	}
 	slices.Sort(names)
 	return names

@@ -28,13 +28,13 @@ func idle(stderr *bytes.Buffer) *job {
 
 func TestTallyCountsEveryOutcomeOnce(t *testing.T) {
 	j := idle(&bytes.Buffer{})
-	lane := newLane(j, "orders")
+	counted := newTopicTally(j, "orders")
 	for tag := range uint64(10_000) {
 		var err error
 		if tag%10 == 0 {
 			err = &omnibus.RecordError{Tag: tag + 1, Err: errors.New("lost")}
 		}
-		lane.callback(omnibus.Ack{Partition: int32(tag % 4), Offset: int64(tag / 4), Tag: tag + 1}, err)
+		counted.callback(omnibus.Ack{Partition: int32(tag % 4), Offset: int64(tag / 4), Tag: tag + 1}, err)
 	}
 	if told, acked := j.tally.told(); told != 10_000 || acked != 9000 || j.tally.unknown.Load() != 1000 || j.tally.notWritten.Load() != 0 {
 		t.Errorf("told %d, acked %d, unknown %d, not written %d", told, acked, j.tally.unknown.Load(), j.tally.notWritten.Load())
@@ -72,9 +72,9 @@ func TestOffsetsOfAPartitionThatOthersWriteToAsWell(t *testing.T) {
 func TestPartitionsAreListedByTopicAndNumber(t *testing.T) {
 	j := idle(&bytes.Buffer{})
 	for _, topic := range []string{"b", "a"} {
-		lane := newLane(j, topic)
+		counted := newTopicTally(j, topic)
 		for _, partition := range []int32{7, 2} {
-			lane.outcome(omnibus.Ack{Partition: partition, Offset: -1}, nil)
+			counted.outcome(omnibus.Ack{Partition: partition, Offset: -1}, nil)
 		}
 	}
 	want := []PartitionSummary{{"a", 2, 1, -1, -1}, {"a", 7, 1, -1, -1}, {"b", 2, 1, -1, -1}, {"b", 7, 1, -1, -1}}
@@ -102,7 +102,7 @@ func TestAFailureThatAllRecordsWouldShareStopsTheReading(t *testing.T) {
 		reading, giveUp := context.WithCancelCause(t.Context())
 		defer giveUp(nil)
 		j.giveUp = giveUp
-		newLane(j, "orders").callback(omnibus.Ack{}, &omnibus.RecordError{Err: test.err})
+		newTopicTally(j, "orders").callback(omnibus.Ack{}, &omnibus.RecordError{Err: test.err})
 		if stopped := reading.Err() != nil; stopped != test.stop {
 			t.Errorf("%v: stopped %v, want %v", test.err, stopped, test.stop)
 		}
@@ -112,10 +112,10 @@ func TestAFailureThatAllRecordsWouldShareStopsTheReading(t *testing.T) {
 func TestAwaitEndsWithTheLastOutcomeOrWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := idle(&bytes.Buffer{})
-		lane := newLane(j, "orders")
+		counted := newTopicTally(j, "orders")
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		time.AfterFunc(500*time.Millisecond, func() { lane.outcome(omnibus.Ack{}, nil) })
+		time.AfterFunc(500*time.Millisecond, func() { counted.outcome(omnibus.Ack{}, nil) })
 		if !j.tally.await(ctx, 1) || ctx.Err() != nil {
 			t.Error("one outcome was not waited for, or for too long")
 		}
