@@ -91,6 +91,13 @@ func (t *Target) Close() error {
 	return t.broker.Close()
 }
 
+// End is Close for the end of a command: what goes wrong is joined to the command's error, as fatal.
+func (t *Target) End(err *error) {
+	if closeErr := t.Close(); closeErr != nil {
+		*err = errors.Join(*err, cli.Fatal(closeErr))
+	}
+}
+
 // Open finds the cluster: it reads the configuration, with overrides as the strongest part, and starts the embedded
 // broker if that is asked for. It dials nothing. Errors carry their exit code.
 func (f *Flags) Open(ctx context.Context, factory *cli.Factory, overrides ...Setting) (*Target, error) {

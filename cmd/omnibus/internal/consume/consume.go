@@ -141,11 +141,7 @@ func Run(ctx context.Context, f *cli.Factory, o *Options) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if closeErr := target.Close(); closeErr != nil {
-			err = errors.Join(err, cli.Fatal(closeErr))
-		}
-	}()
+	defer target.End(&err)
 	watched, watch := watchCluster(ctx, target)
 	defer watch.stop()
 	reader, err := openReader(watched, target.Config, o, watch)

@@ -10,9 +10,9 @@ import (
 	"github.com/omnibus-kafka/omnibus/kafkatest"
 )
 
-// Real brokers answer some questions otherwise than the cluster inside the process does, and model what it does not: a
-// broker that dies leaves the in-sync replicas.
-func TestRealKafka(t *testing.T) {
+// Real brokers answer some questions otherwise than the cluster inside the process does, and do what it does not: one that
+// dies leaves the in-sync replicas.
+func TestOnRealKafkaAHealthyClusterPassesAndADeadReplicaFails(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it starts three brokers")
 	}

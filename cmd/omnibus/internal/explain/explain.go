@@ -90,11 +90,7 @@ func Run(ctx context.Context, f *cli.Factory, o *Options) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if closeErr := target.Close(); closeErr != nil {
-			err = errors.Join(err, cli.Fatal(closeErr))
-		}
-	}()
+	defer target.End(&err)
 	target.Log(f.Logger())
 	topic, err := look(ctx, target.Config, o.Topic)
 	switch {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestDeliveryTable(t *testing.T) {
+func TestFlagsOfDeliveryHoldOrAreRefused(t *testing.T) {
 	t.Parallel()
 	in, all := "a\nb\n", []string{`-="a"`, `-="b"`}
 	runTable(t, []row{
@@ -51,7 +51,7 @@ func TestDeliveryTable(t *testing.T) {
 	})
 }
 
-func TestSettingsTable(t *testing.T) {
+func TestTheStrongerOfTwoSourcesOfSettingsHolds(t *testing.T) {
 	t.Parallel()
 	in, all := "a\n", []string{`-="a"`}
 	reach := map[string]string{"reach": "bootstrap.servers={b}\n", "wrong": "bootstrap.servers=127.0.0.1:1\nmax.block.ms=200\n"}
@@ -91,7 +91,7 @@ func TestSettingsTable(t *testing.T) {
 	})
 }
 
-func TestUsageTable(t *testing.T) {
+func TestMistakesAreUsage(t *testing.T) {
 	t.Parallel()
 	runTable(t, []row{
 		{name: "no topic", line: "produce", code: 1, stderr: []string{"no topic", "omnibus produce --help"}},

@@ -19,7 +19,7 @@ import (
 	"github.com/omnibus-kafka/omnibus/kafkatest"
 )
 
-func TestDeadLettersTable(t *testing.T) {
+func TestWhatDidNotGetThroughIsKeptAsALetter(t *testing.T) {
 	t.Parallel()
 	cluster := kafkatest.Start(t, kafkatest.Nodes(1), kafkatest.AutoCreate(1))
 	long := strings.Repeat("x", 2<<20)
@@ -75,7 +75,7 @@ func runFullDisk(t *testing.T, full string) string {
 	return r.stderr
 }
 
-func TestReplayTable(t *testing.T) {
+func TestReplaySendsLettersButThoseInDoubt(t *testing.T) {
 	t.Parallel()
 	const doubt = `{"topic":"{t}","key":"d","value":"v","error":"late","class":"timeout","attempts":3,"in_doubt":true}` + "\n"
 	const refused = `{"topic":"{t}","key":"k","value":"v","timestamp":1000,"headers":[{"key":"h","value":null}],"partition":1,"file":"f","line":3,"error":"no","class":"invalid_record","attempts":1,"in_doubt":false}` + "\n"

@@ -28,7 +28,7 @@ func zstandard(t *testing.T, text string) string {
 	return string(w.EncodeAll([]byte(text), nil))
 }
 
-func TestEnvelopeTable(t *testing.T) {
+func TestWhatEnvelopesBecome(t *testing.T) {
 	t.Parallel()
 	bad := func(name, in, says string) row {
 		return row{name: name, line: "--format envelope", in: in + "\n", code: 4, sum: "1 1 0 0 0", stderr: []string{"standard input:1: ", says}}
@@ -72,7 +72,7 @@ func TestEnvelopeTable(t *testing.T) {
 	})
 }
 
-func TestRowsTable(t *testing.T) {
+func TestWhatRowsBecome(t *testing.T) {
 	t.Parallel()
 	runTable(t, []row{
 		{name: "csv", line: "--format csv", in: "k,v\n", want: []string{`"k"="v"`}},
@@ -101,7 +101,7 @@ func TestRowsTable(t *testing.T) {
 	})
 }
 
-func TestMappingTable(t *testing.T) {
+func TestPartsOfAValueBecomeKeyHeadersAndTimestamp(t *testing.T) {
 	t.Parallel()
 	const order = `{"user":{"id":"u1","n":7},"origin":"web","ts":1000,"none":null}` + "\n"
 	const quotedOrder = `{\"user\":{\"id\":\"u1\",\"n\":7},\"origin\":\"web\",\"ts\":1000,\"none\":null}`
@@ -122,7 +122,7 @@ func TestMappingTable(t *testing.T) {
 	})
 }
 
-func TestCompressedTable(t *testing.T) {
+func TestCompressedInputIsReadAsWhatItHolds(t *testing.T) {
 	t.Parallel()
 	zip, zst := gzipped(t, "a\nb\n"), zstandard(t, "a\nb\n")
 	all := []string{`-="a"`, `-="b"`}

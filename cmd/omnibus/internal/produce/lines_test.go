@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestLinesTable(t *testing.T) {
+func TestWhatLinesBecome(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 300_000)
 	runTable(t, []row{
@@ -74,7 +74,7 @@ func TestLinesTable(t *testing.T) {
 	})
 }
 
-func TestFilesTable(t *testing.T) {
+func TestFilesAreReadInTheirOrderOrNotAtAll(t *testing.T) {
 	t.Parallel()
 	files := map[string]string{"a": "one\ntwo", "b": "three\n", "empty": "", "dash": "from a file\n"}
 	runTable(t, []row{

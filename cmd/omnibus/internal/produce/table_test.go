@@ -43,7 +43,7 @@ type row struct {
 // commands are those that a row's line may begin with.
 var commands = []string{"produce", "replay", "help", "version", "exit-codes", "nonsense"}
 
-// run runs the rows, each with a topic of its own on one broker.
+// runTable runs the rows, each with a topic of its own on one broker.
 func runTable(t *testing.T, rows []row) {
 	cluster := kafkatest.Start(t, kafkatest.Nodes(1), kafkatest.AutoCreate(1))
 	t.Run("rows", func(t *testing.T) { // so that all have ended when the cluster is closed

@@ -66,11 +66,7 @@ func (r *request) do(ctx context.Context, f *cli.Factory, work func(context.Cont
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if closeErr := target.Close(); closeErr != nil {
-			err = errors.Join(err, cli.Fatal(closeErr))
-		}
-	}()
+	defer target.End(&err)
 	target.Log(f.Logger())
 	client, err := admin.Open(target.Config)
 	if err != nil {
