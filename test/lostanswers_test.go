@@ -9,7 +9,7 @@ import (
 	"github.com/omnibus-kafka/omnibus/kafkatest"
 )
 
-// lostAnswers is how many batches are in the log without the producer's knowing: as many as a running broker recognises,
+// lostAnswers is how many batches are in the log without the producer's knowing: as many as a running broker recognizes,
 // four more than one that was restarted.
 const lostAnswers = 5
 
@@ -108,7 +108,7 @@ func (e *entrant) judge(t *testing.T, by *bystander, want []string) {
 		if result.Err == nil && offset >= 0 && (offset >= int64(len(got)) || got[offset] != value) {
 			t.Errorf("%s: %s is said to be at offset %d", e.name, value, offset)
 		}
-		// Who may not read is told the offset of the batch that the broker recognised, and of those before it only that
+		// Who may not read is told the offset of the batch that the broker recognized, and of those before it only that
 		// they are in.
 		if known := e.allow == nil || value == "w0" || value == "r5"; known != (offset >= 0) {
 			t.Errorf("%s: %s is said to be at offset %d", e.name, value, offset)

@@ -56,8 +56,8 @@ func (a *Accumulator) takeBatch() *batch.Batch {
 	return batch.New()
 }
 
-// PutBatch takes back a batch that nobody refers to any more.
-func (a *Accumulator) PutBatch(b *batch.Batch) {
+// putBatch takes back a batch that nobody refers to any more.
+func (a *Accumulator) putBatch(b *batch.Batch) {
 	b.Reset()
 	bytes := b.ManifestBytes()
 	a.mu.Lock()
@@ -74,7 +74,7 @@ func (a *Accumulator) ReleaseBatch(b *batch.Batch) {
 	for b != nil && b.Release() {
 		whole := b.Whole()
 		a.pool.Put(b.TakeSlabs())
-		a.PutBatch(b)
+		a.putBatch(b)
 		b = whole
 	}
 }

@@ -235,7 +235,7 @@ func (w *appending) giveBack() {
 		w.chain = nil
 	}
 	if w.batch != nil {
-		w.accumulator.PutBatch(w.batch)
+		w.accumulator.putBatch(w.batch)
 		w.batch = nil
 	}
 }

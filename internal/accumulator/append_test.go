@@ -494,7 +494,7 @@ func TestFinishedBatchesLiveAgain(t *testing.T) {
 		b.Board(entry(nil), nil, 1)
 	}
 	kept := len(s.mu.free)
-	s.PutBatch(b)
+	s.putBatch(b)
 	if len(s.mu.free) != kept {
 		t.Error("more is kept than is good")
 	}

@@ -18,8 +18,8 @@ const (
 	Settled    Stage = iota
 	Unsettled        // ask, once nothing is in flight
 	Asked            // the answer will come
-	Confirming       // the newest batch that is in goes again: the broker recognises it, and with it all before
-	Guessing         // the broker does not tell: newest first, until one is recognised
+	Confirming       // the newest batch that is in goes again: the broker recognizes it, and with it all before
+	Guessing         // the broker does not tell: newest first, until one is recognized
 	Relocating       // some are proven to be in; ask where
 	Locating         // that was asked
 )
@@ -142,7 +142,7 @@ func (k *Case) weigh(now time.Duration, q *Question, e *Evidence, open Open) Ste
 	case v.Fenced:
 		k.Settle()
 		step.Do = GiveUp
-	case v.In > 0 && v.Offsets == nil && !v.Confirm: // what it recognises has expired here: the log itself must prove the rest
+	case v.In > 0 && v.Offsets == nil && !v.Confirm: // what it recognizes has expired here: the log itself must prove the rest
 		k.Ticket++
 		step.Do = AskWhere
 	case v.In > 1 && v.Offsets == nil:
@@ -150,7 +150,7 @@ func (k *Case) weigh(now time.Duration, q *Question, e *Evidence, open Open) Ste
 		step.Do, step.At = SendAt, v.In-1
 	case v.Gap && (v.In == 0 || v.Offsets != nil):
 		return k.lack(now, e, open, step)
-	default: // at most the oldest is in: it is recognised when its turn comes
+	default: // at most the oldest is in: it is recognized when its turn comes
 		k.Settle()
 	}
 	return step

@@ -4,7 +4,7 @@
 //
 // # Why a producer must ask
 //
-// A broker remembers the last five batches of a producer and recognises them when they come again. Its snapshot keeps one.
+// A broker remembers the last five batches of a producer and recognizes them when they come again. Its snapshot keeps one.
 // So after a restart, four of five batches whose answers were lost are refused as out of order (45) although they are in
 // the log, and nothing in that answer tells them from a batch that is missing. Clients that take 45 to mean "missing", bump
 // their epoch and send again, write those four twice; that is how Java's producer and franz-go have it.
@@ -12,9 +12,9 @@
 // DescribeProducers (KIP-664) tells the last sequence L that the leader has of a producer id and epoch:
 //
 //		open batches   |  in the log  |  in the log  |  in the log, ends at L  |  not there  |  not there
-//		                 oldest                        sent again: recognised     goes on at L+1
+//		                 oldest                        sent again: recognized     goes on at L+1
 //
-//	 1. What ends at or before L is in the leader's log. The batch that ends at L is the one that every broker recognises.
+//	 1. What ends at or before L is in the leader's log. The batch that ends at L is the one that every broker recognizes.
 //	    Sent again with acks=all it is answered once the replicas have it, which proves all before it. Without that confirmation
 //	    L may be above the high watermark, and lost with this leader.
 //	 2. Numbers never change while something may still be under way: a request of a dead connection that a broker reads late is
@@ -29,7 +29,7 @@
 //	    and compaction explain their absence too, and raise no alarm.
 //
 // Asking and reading need READ on the topic. Who may only write is told so once; its batches then go again oldest first, and
-// when a broker answers 45, which proves that it remembers the producer, newest first until one is recognised: all before
+// when a broker answers 45, which proves that it remembers the producer, newest first until one is recognized: all before
 // that one are in. A wrong guess is refused, never appended.
 //
 // Rejected: asking after every retriable error. A broker that answers has its memory; only lost connections, changed

@@ -63,7 +63,7 @@ type Verdict struct {
 	// Offsets are those of the batches in the log, -1 where it is not known; nil unless the log was read to its end. Then
 	// they are on all replicas, and nothing needs to be confirmed.
 	Offsets []int64
-	// Confirm is set when the last of them is the one that the leader recognises.
+	// Confirm is set when the last of them is the one that the leader recognizes.
 	Confirm bool
 	// Gap is set when the number that goes next is not the one that the leader takes next.
 	Gap bool

@@ -21,9 +21,9 @@ func TestVerdicts(t *testing.T) {
 		want     Verdict
 	}{
 		{"none is in", remembered(3, 4), open, 10, false, Verdict{}},
-		{"two are in, and the second is recognised", remembered(3, 7), open, 10, false, Verdict{In: 2, Confirm: true}},
+		{"two are in, and the second is recognized", remembered(3, 7), open, 10, false, Verdict{In: 2, Confirm: true}},
 		{"all are in", remembered(3, 9), open, 10, false, Verdict{In: 3, Confirm: true}},
-		{"what it recognises is not open any more", remembered(3, 9), open[:2], 10, false, Verdict{In: 2}},
+		{"what it recognizes is not open any more", remembered(3, 9), open[:2], 10, false, Verdict{In: 2}},
 		{"a number is missing before them", remembered(3, 2), open, 10, false, Verdict{Gap: true}},
 		{"a number is missing between them", remembered(3, 6), []Span{{5, 6}, {8, 9}}, 10, false, Verdict{In: 1, Confirm: true, Gap: true}},
 		{"it knows an older epoch, and these do not begin the new one", remembered(2, 9), open, 10, false, Verdict{Gap: true}},
