@@ -64,16 +64,6 @@ func TestTheCallersContextEndsTheWaitForATopic(t *testing.T) {
 	})
 }
 
-func TestATopicThatAppearsLateIsUsed(t *testing.T) {
-	inBubble(t, 1, omnibus.Config{}, func(r *rig) {
-		time.AfterFunc(5*time.Second, func() { r.cluster.AddTopic("late", 1, sim.TopicOptions{}) })
-		r.send(omnibus.Record{Topic: "late"})
-		if took := time.Since(r.began); took < 5*time.Second || took > 7*time.Second {
-			t.Errorf("took %v", took)
-		}
-	})
-}
-
 func TestATopicThatIsForbiddenFailsAtOnce(t *testing.T) {
 	inBubble(t, 1, omnibus.Config{}, func(r *rig) {
 		r.cluster.SetScript(sim.Always(sim.Metadata, refuse(kerr.TopicAuthorizationFailed.Code)))

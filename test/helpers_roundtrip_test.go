@@ -2,7 +2,6 @@ package test
 
 import (
 	"context"
-	"log/slog"
 	"testing"
 	"time"
 
@@ -12,23 +11,11 @@ import (
 // openOn returns a producer for the brokers that is closed when the test ends and must then have nothing left to send.
 func openOn(t testing.TB, brokers []string, configure ...func(*omnibus.Config)) *omnibus.Producer {
 	t.Helper()
-	config := omnibus.Config{Brokers: brokers, Logger: slog.New(slog.DiscardHandler)}
+	config := omnibus.Config{Brokers: brokers}
 	for _, set := range configure {
 		set(&config)
 	}
-	p, err := omnibus.Open(t.Context(), config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := p.Close(); err != nil {
-			t.Errorf("Close: %v", err)
-		}
-		if n := p.Stats().DataLosses; n > 0 {
-			t.Errorf("%d false alarms of lost data", n)
-		}
-	})
-	return p
+	return open(t, config)
 }
 
 // bounded returns a context that ends after d, or with the test.
