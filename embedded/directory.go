@@ -128,11 +128,10 @@ func (d *directory) announce(addr string) error {
 
 // write puts the data into a file of the directory in one step.
 func (d *directory) write(name string, data []byte) error {
-	temporary := filepath.Join(d.path, name+".tmp")
-	if err := os.WriteFile(temporary, data, 0o600); err != nil {
+	if err := logdir.Replace(filepath.Join(d.path, name), data); err != nil {
 		return fmt.Errorf("embedded: write %s: %w", name, err)
 	}
-	return os.Rename(temporary, filepath.Join(d.path, name))
+	return nil
 }
 
 // logPath is where kfake keeps its files.

@@ -180,7 +180,7 @@ func (c *checkup) completeIndex(path string) error {
 	for i := range c.batches {
 		index = c.batches[i].appendIndex(index)
 	}
-	return replaceBytes(path, index)
+	return Replace(path, index)
 }
 
 // appendIndex appends the batch's index entry. The timestamp, of which kfake takes no notice, is 0.

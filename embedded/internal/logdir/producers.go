@@ -74,7 +74,7 @@ func RestoreProducers(dir string, since time.Time) error {
 	if err := restorePids(filepath.Join(dir, pidsName), windows); err != nil {
 		return err
 	}
-	return replaceBytes(filepath.Join(dir, WindowsName), data)
+	return Replace(filepath.Join(dir, WindowsName), data)
 }
 
 func readWindows(dir string, since time.Time) ([]*window, error) {
@@ -134,7 +134,7 @@ func restorePids(path string, windows []*window) error {
 		}
 		kept = appendEntry(kept, text)
 	}
-	return replaceBytes(path, kept)
+	return Replace(path, kept)
 }
 
 // transactionalEntries picks the entries of producers with a transactional id.

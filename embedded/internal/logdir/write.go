@@ -11,9 +11,9 @@ import (
 // temporarySuffix marks a file that is being written; kfake removes those that a crash left.
 const temporarySuffix = ".tmp"
 
-// replace puts the bytes into the file at path in one step.
+// replace puts the bytes into the file at path in one step, which outlasts a power cut.
 func replace(path string, from io.Reader) error {
-	file, err := os.Create(path + temporarySuffix)
+	file, err := os.OpenFile(path+temporarySuffix, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
@@ -27,7 +27,8 @@ func replace(path string, from io.Reader) error {
 	return SyncDir(filepath.Dir(path))
 }
 
-func replaceBytes(path string, data []byte) error { return replace(path, bytes.NewReader(data)) }
+// Replace puts data into the file at path in one step: after a power cut it has the old content or the new.
+func Replace(path string, data []byte) error { return replace(path, bytes.NewReader(data)) }
 
 // cut ends the file at the position.
 func cut(path string, end int64) error {
