@@ -12,8 +12,8 @@
 // 1. Nothing in this list ever moves. A batch that must be sent again changes its state from in flight to waiting where
 // it stands. So a retry cannot reorder: there is no queue to put it back into.
 //
-// 2. The first waiting batch leaves next, and none leaves past it. While a batch in front waits to be sent again and
-// younger ones are still in flight, nothing leaves: their answers come first.
+// 2. The first waiting batch leaves next. None leaves past it but the probe (settle.go), which was sent before. While a
+// batch in front waits to be sent again and younger ones are still in flight, nothing leaves: their answers come first.
 //
 // 3. One batch in flight after a start, a change of leader or epoch, a long pause, or a batch of old records, and while
 // anything is being sent again; else up to max.in.flight. (KAFKA-15591: the first batch goes alone.)
