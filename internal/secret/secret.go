@@ -27,9 +27,6 @@ func (t Text) Reveal() string {
 	return *t.text
 }
 
-// Empty reports whether there is nothing to hide.
-func (t Text) Empty() bool { return t.Reveal() == "" }
-
 // String hides the text.
 func (Text) String() string { return hidden }
 
