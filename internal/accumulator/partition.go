@@ -68,6 +68,16 @@ type Settings struct {
 	Compresses bool
 }
 
+// ReadyBytes is the size at which the boarding batch is full while n batches are in flight: the busier the partition, the
+// larger its batches.
+func (s *Settings) ReadyBytes(n int) int {
+	size := s.BatchBytes
+	for ; n > 0 && size < s.BatchBytesMax && !s.OneRecord; n-- {
+		size *= 4
+	}
+	return min(size, s.BatchBytesMax)
+}
+
 // Leader is what a partition must know of the broker that leads it. All partitions of the broker share it.
 type Leader struct {
 	// Account is the pool's account that the partitions' slabs are charged to.

@@ -121,7 +121,7 @@ func (c *Core) acked(p Passenger, a *answers.Answer) {
 func (c *Core) offRequest(p Passenger) {
 	p.Lane.InFlight--
 	p.Lane.urgentNow = p.Lane.urgent
-	if c.do.SetReady(p.Lane.Part, p.Lane.readySize(p.Lane.InFlight)) {
+	if c.do.SetReady(p.Lane.Part, p.Lane.Part.Settings.ReadyBytes(p.Lane.InFlight)) {
 		p.Lane.full = true
 	}
 	c.do.Release(p.Batch)
@@ -230,7 +230,7 @@ func (c *Core) noteAck(l *Lane, b *batch.Batch, offset int64) {
 // outOfOrder acts on an answer that says the batch's sequence does not follow what the broker has.
 func (c *Core) outOfOrder(p Passenger, err error) {
 	l, b := p.Lane, p.Batch
-	if !b.Sender.Numbered {
+	if !l.Topic.Config.Idempotent {
 		c.fail(p, err) // it had no number that could be out of order
 		return
 	}

@@ -98,7 +98,7 @@ func (c *Core) leave(r *Request, l *Lane, b *batch.Batch, why batch.Reason) {
 	b.Sender.Attempts++
 	b.Retain()
 	l.InFlight++
-	l.full = c.do.SetReady(l.Part, l.readySize(l.InFlight))
+	l.full = c.do.SetReady(l.Part, l.Part.Settings.ReadyBytes(l.InFlight))
 	if l.Topic.Config.Codec != compress.None && !b.Encoded() {
 		r.encoding++
 		c.encoding++
@@ -191,11 +191,11 @@ func (c *Core) dropTold(r *Request) {
 }
 
 // stepBack takes batches off a request that has not been sent, which would overtake an older one: it was in flight when they
-// departed, and goes again.
+// departed, and goes again. And those whose number is another topic's.
 func (c *Core) stepBack(r *Request) {
 	kept := r.Batches[:0]
 	for _, p := range r.Batches {
-		if p.Lane.overtakes(p.Batch) {
+		if p.Lane.overtakes(p.Batch) || p.stale() {
 			c.backToWaiting(p)
 			c.place(p.Lane)
 			continue

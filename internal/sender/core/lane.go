@@ -122,16 +122,5 @@ func (l *Lane) inDoubt() bool {
 	return i >= 0 && l.batches[i].Sender.InDoubt
 }
 
-// readySize is the size at which the boarding batch is full while n batches are in flight: the busier the partition,
-// the larger its batches.
-func (l *Lane) readySize(n int) int {
-	s := l.Part.Settings
-	size := s.BatchBytes
-	for ; n > 0 && size < s.BatchBytesMax && !s.OneRecord; n-- {
-		size *= 4
-	}
-	return min(size, s.BatchBytesMax)
-}
-
 // LaneOf is the lane of the partition that a batch belongs to.
 func LaneOf(b *batch.Batch) *Lane { return b.Owner.(*accumulator.Partition).Sender.(*Lane) }

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/omnibus-kafka/omnibus/internal/accumulator"
-	"github.com/omnibus-kafka/omnibus/internal/batch"
 	"github.com/omnibus-kafka/omnibus/internal/broker"
 	"github.com/omnibus-kafka/omnibus/internal/bufferpool"
 	"github.com/omnibus-kafka/omnibus/internal/settling"
@@ -55,8 +54,7 @@ func (c *Core) Leaders(now time.Duration, news []Leader) {
 func (c *Core) lead(news *Leader) {
 	l := news.Partition.Sender.(*Lane)
 	leader := c.node(news.Leader)
-	c.identify(l, news.TopicID)
-	if leader == l.leader && news.Epoch == l.epoch {
+	if another := c.identify(l, news.TopicID); leader == l.leader && news.Epoch == l.epoch && !another {
 		return
 	}
 	if l.leader != nil {
@@ -86,23 +84,22 @@ func (c *Core) lead(news *Leader) {
 }
 
 // identify notes the topic's id. A topic made anew under the same name is another one: its partitions have numbers of
-// their own, and what may have reached the old one is certainly not in the new one.
-func (c *Core) identify(l *Lane, id [16]byte) {
+// their own, and what may have reached the old one is certainly not in the new one. It reports whether it is another.
+func (c *Core) identify(l *Lane, id [16]byte) (another bool) {
 	known := l.id
 	l.Topic.ID, l.id = id, id
 	if known == id || known == [16]byte{} || l.num == nil {
-		return // where brokers only just learned to tell ids, the table moves the numbers over
+		return false // where brokers only just learned to tell ids, the table moves the numbers over
 	}
 	c.located(l, nil)
 	l.doubt = doubt{Case: settling.Case{Ticket: l.doubt.Ticket + 1}}
 	l.num = c.table.Ensure(id, l.Topic.Name, l.Part.Number, c.id)
 	l.gap = true
 	l.Topic.mute = false
-	for _, b := range l.batches {
-		if b.Sender.State == batch.Waiting {
-			b.Sender.InDoubt = false
-		}
+	for _, b := range l.batches { // also of what is in flight: its number means nothing in the new topic
+		b.Sender.Numbered, b.Sender.InDoubt = false, false
 	}
+	return true
 }
 
 // node returns the node with the id, or nil.

@@ -34,6 +34,9 @@ type Passenger struct {
 	topicID [16]byte
 }
 
+// stale reports whether the batch departed under a number that belongs to a topic of the same name that is no more.
+func (p *Passenger) stale() bool { return p.Lane.Topic.Config.Idempotent && !p.Batch.Sender.Numbered }
+
 // wireScratch is the memory in which a request is laid out, kept from one use to the next.
 type wireScratch struct {
 	topics     []wire.ProduceTopic

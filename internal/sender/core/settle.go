@@ -24,7 +24,7 @@ type doubt struct {
 // unsettle notes that the log may have a batch without our knowing.
 func (c *Core) unsettle(p Passenger) {
 	l, b := p.Lane, p.Batch
-	b.Sender.InDoubt = true
+	b.Sender.InDoubt = !p.stale()
 	if b.Sender.Numbered && !l.Topic.mute {
 		c.located(l, nil)
 		l.reopen()
