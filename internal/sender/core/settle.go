@@ -58,10 +58,12 @@ func (c *Core) settles(l *Lane) bool {
 	switch {
 	case d.probe != nil:
 		return true
-	case !d.Due() || l.InFlight > 0 || l.backoffUntil > c.now:
+	case !d.Due() || l.InFlight > 0:
 		return false
-	case l.leader == nil:
+	case l.leader == nil: // whatever the pause: nothing else would ask for one
 		c.wantLeader(l)
+		return false
+	case l.backoffUntil > c.now:
 		return false
 	}
 	open, since := l.numbered()
