@@ -22,6 +22,7 @@ type Numbering struct {
 	acked             bool
 	lastAckedSequence int32
 	lastAckedOffset   int64
+	lastAckedBy       int64 // the producer id that it was acked to
 	lastAckedAt       time.Duration
 }
 
@@ -87,7 +88,7 @@ func (n *Numbering) Acked(lastSequence int32, lastOffset int64, now time.Duratio
 		return true
 	}
 	sound = lastOffset > n.lastAckedOffset
-	n.lastAckedOffset = lastOffset
+	n.lastAckedOffset, n.lastAckedBy = lastOffset, n.id.ID
 	return sound
 }
 
@@ -107,6 +108,9 @@ func (n *Numbering) LastAcked() int32 { return n.lastAckedSequence }
 
 // LastAckedOffset is the highest offset that is known to be this producer's in the partition, in any epoch; -1 if none.
 func (n *Numbering) LastAckedOffset() int64 { return n.lastAckedOffset }
+
+// LastAckedBy is the producer id that wrote at LastAckedOffset: after Renew it is another than the present one.
+func (n *Numbering) LastAckedBy() int64 { return n.lastAckedBy }
 
 // LeaderChanged notes that another broker leads the partition, or the same one again in a new leader epoch.
 func (n *Numbering) LeaderChanged() { n.proven = false }

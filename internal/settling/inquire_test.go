@@ -182,7 +182,7 @@ func (l *leader) ask(change func(*Question)) (e Evidence) {
 	l.t.Helper()
 	q := Question{
 		Topic: "t", TopicID: [16]byte{1}, Partition: 3, LeaderEpoch: 5, ID: idempotence.ProducerID{ID: us, Epoch: 3},
-		Acked: 9, AckedOffset: 9, SinceMillis: 1012,
+		Acked: 9, AckedOffset: 9, AckedBy: us, SinceMillis: 1012,
 	}
 	if change != nil {
 		change(&q)
@@ -272,6 +272,15 @@ func TestALogThatHasSomethingElseInThePlaceOfWhatWasAckedHasLostIt(t *testing.T)
 	}
 	if want := []Own{own(10, 15), own(20, 30)}; !reflect.DeepEqual(e.Own, want) || !e.Read {
 		t.Errorf("%+v, want %+v", e.Own, want)
+	}
+}
+
+func TestWhatAnEarlierProducerIDWroteIsNoLoss(t *testing.T) {
+	l := newLeader(t) // epochs were used up, and the producer goes on under another id
+	const present = us + 1000
+	e := l.ask(func(q *Question) { q.ID, q.Acked = idempotence.ProducerID{ID: present}, -1 })
+	if e.Loss != nil || !e.Read || len(e.Own) > 0 {
+		t.Errorf("%+v, loss %+v", e, e.Loss)
 	}
 }
 

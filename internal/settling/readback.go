@@ -240,11 +240,11 @@ func (r *reading) scan(data []byte) {
 // note keeps an own batch, and looks whether the batch at the last acked offset is one of the producer's.
 func (r *reading) note(header []byte, base, records int64) {
 	q, e := r.question, r.evidence
-	own := int64(binary.BigEndian.Uint64(header[43:])) == q.ID.ID
-	if !own && e.Loss == nil && q.AckedOffset >= base && q.AckedOffset < base+records {
+	writer := int64(binary.BigEndian.Uint64(header[43:]))
+	if writer != q.AckedBy && e.Loss == nil && q.AckedOffset >= base && q.AckedOffset < base+records {
 		e.Loss = &Loss{From: base, To: q.AckedOffset}
 	}
-	if own {
+	if writer == q.ID.ID {
 		if len(e.Own) == ownMax {
 			e.Own = append(e.Own[:0], e.Own[ownMax/2:]...)
 		}

@@ -13,9 +13,10 @@ type Question struct {
 	// ID is the producer id and epoch of the partition's numbers.
 	ID idempotence.ProducerID
 	// Acked and AckedOffset are the last sequence that was acked in this epoch and the highest offset known to be ours;
-	// each -1 if there is none.
+	// each -1 if there is none. AckedBy is the producer id that wrote at AckedOffset.
 	Acked       int32
 	AckedOffset int64
+	AckedBy     int64
 	// SinceMillis is no later than the largest timestamp of any open batch, nor than when the first of them was sent. It is
 	// where reading back begins while AckedOffset is -1.
 	SinceMillis int64

@@ -19,6 +19,7 @@ type doubt struct {
 	proven  *batch.Batch
 	outcome batch.Outcome
 	after   int64
+	afterBy int64 // the producer id that wrote there
 }
 
 // unsettle notes that the log may have a batch without our knowing.
@@ -95,10 +96,10 @@ func (l *Lane) numbered() (open settling.Open, sinceMillis int64) {
 func (l *Lane) question(sinceMillis int64, locate bool) settling.Question {
 	q := settling.Question{
 		Topic: l.Topic.Name, TopicID: l.Topic.ID, Partition: l.Part.Number, LeaderEpoch: l.epoch, ID: l.num.ID(),
-		Acked: l.num.LastAcked(), AckedOffset: l.num.LastAckedOffset(), SinceMillis: sinceMillis, Locate: locate,
+		Acked: l.num.LastAcked(), AckedOffset: l.num.LastAckedOffset(), AckedBy: l.num.LastAckedBy(), SinceMillis: sinceMillis, Locate: locate,
 	}
 	if l.doubt.proven != nil {
-		q.Acked, q.AckedOffset = -1, l.doubt.after
+		q.Acked, q.AckedOffset, q.AckedBy = -1, l.doubt.after, l.doubt.afterBy
 	}
 	return q
 }
@@ -176,7 +177,7 @@ func (c *Core) confirmed(l *Lane, b *batch.Batch, o batch.Outcome) {
 	b.Sender.State = batch.Waiting
 	l.doubt.probe = nil
 	l.doubt.Proven()
-	l.doubt.proven, l.doubt.outcome, l.doubt.after = b, o, l.num.LastAckedOffset()
+	l.doubt.proven, l.doubt.outcome, l.doubt.after, l.doubt.afterBy = b, o, l.num.LastAckedOffset(), l.num.LastAckedBy()
 	c.noteAck(l, b, o.Offset)
 	l.backoffUntil = 0
 	if l.Topic.mute || l.batches[0] == b {
