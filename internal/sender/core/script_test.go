@@ -119,6 +119,7 @@ type script struct {
 	offsets    map[*accumulator.Partition]int64
 	flushes    []chan struct{}
 	tickets    map[*Lane]uint64 // of what was inquired last
+	aged       bool             // records are old
 }
 
 func newScript(t *testing.T) *script {
@@ -130,6 +131,7 @@ func newScript(t *testing.T) *script {
 	}
 	s.fresh = func(b *batch.Batch) {
 		s.batches++
+		b.Aged = s.aged
 		s.names[b] = fmt.Sprintf("b%d", s.batches)
 	}
 	s.core = New(Config{
@@ -223,7 +225,7 @@ func (s *script) print(format string, args ...any) {
 	}
 }
 
-// configure sets what the core decides by: inflight, request (bytes), retries, encoders, halt.
+// configure sets what the core decides by: inflight, request (bytes), retries, encoders, halt; and whether records are aged.
 func (s *script) configure(c *command) {
 	config := &s.core.Config
 	config.InFlightMax = c.number("inflight", config.InFlightMax)
@@ -231,6 +233,7 @@ func (s *script) configure(c *command) {
 	config.Retries = c.number("retries", config.Retries)
 	config.Encoders = c.number("encoders", config.Encoders)
 	config.HaltOnFailure = config.HaltOnFailure || c.has("halt")
+	s.aged = s.aged || c.has("aged")
 }
 
 // topic makes a topic, about which leaders are asked what they have if it says "asks". Its partitions are led by broker 1 in epoch 1, and a producer id is there, unless it says "bare".

@@ -73,7 +73,8 @@ func (c *Core) settles(l *Lane) bool {
 		return true
 	}
 	d.Ask()
-	c.do.Inquire(l.leader, l, d.Ticket, l.question(since, d.proven != nil))
+	// What a leader remembers of old records it may have forgotten when one comes again: they are looked for in the log.
+	c.do.Inquire(l.leader, l, d.Ticket, l.question(since, d.proven != nil || l.batches[0].Aged))
 	return false
 }
 
