@@ -142,6 +142,9 @@ func (k *Case) weigh(now time.Duration, q *Question, e *Evidence, open Open) Ste
 	case v.Fenced:
 		k.Settle()
 		step.Do = GiveUp
+	case !e.Remembered && e.Removed && v.In == 0 && open.InDoubt: // it may have been in the log, and gone again
+		k.Settle()
+		step.Do = GiveUp
 	case v.In > 0 && v.Offsets == nil && !v.Confirm: // what it recognizes has expired here: the log itself must prove the rest
 		k.Ticket++
 		step.Do = AskWhere

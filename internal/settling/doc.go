@@ -22,7 +22,8 @@
 //	    partition takes its next epoch.
 //	 3. Nothing is remembered (the state expired by its records' timestamps, or was truncated): then the log itself is
 //	    read back, headers only, from the last offset known to be ours to its very end. What is found there is in. The
-//	    end is the leader's log end, not the high watermark, so that nothing hides between the two.
+//	    end is the leader's log end, not the high watermark, so that nothing hides between the two. If what followed that
+//	    offset was deleted meanwhile, nothing can be proven: what is in doubt stays so.
 //	 4. A batch that is in without an answer has the offset that its header in the log says, or none: another producer may have
 //	    written between, so that counting would be guessing.
 //	 5. Acked records are lost only if the log says so: it ends before them, or holds something else in their place. Retention

@@ -249,7 +249,7 @@ func TestWhatTheReplicasDoNotHaveYetIsNoEvidence(t *testing.T) {
 func TestRetentionIsNoLoss(t *testing.T) {
 	l := newLeader(t)
 	l.start, l.log = 25, l.log[3:]
-	if e, want := l.ask(nil), (Evidence{Read: true, Own: []Own{own(20, 30)}}); !reflect.DeepEqual(e, want) {
+	if e, want := l.ask(nil), (Evidence{Read: true, Own: []Own{own(20, 30)}, Removed: true}); !reflect.DeepEqual(e, want) {
 		t.Errorf("%+v, want %+v", e, want)
 	}
 }

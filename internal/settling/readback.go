@@ -189,6 +189,7 @@ func (r *reading) skipRemoved() error {
 	case start <= r.next:
 		return fmt.Errorf("Fetch: the broker has no offset %d, and its log begins at %d", r.next, start)
 	}
+	r.evidence.Removed = !r.rewound && start > r.question.AckedOffset+1
 	r.next, r.readable = start, start+1
 	return nil
 }

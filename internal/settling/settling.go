@@ -39,6 +39,8 @@ type Evidence struct {
 	// from AckedOffset or SinceMillis on.
 	Read bool
 	Own  []Own
+	// Removed is set when the log no longer has what came next after AckedOffset: a batch of ours may have gone with it.
+	Removed bool
 	// Loss is set when the log was found not to have what was acked.
 	Loss *Loss
 }

@@ -76,6 +76,32 @@ func TestAMissingNumberIsReplacedOnlyAfterItStayedMissing(t *testing.T) {
 	}
 }
 
+func TestWhatMayHaveBeenDeletedStaysUnknown(t *testing.T) {
+	q := Question{ID: idempotence.ProducerID{ID: 1, Epoch: 3}}
+	open := Open{Spans: []Span{{5, 6}}, Next: 7, InDoubt: true}
+	learn := func(e Evidence, open Open) Step {
+		var k Case
+		k.Reopen()
+		k.Ask()
+		return k.Learn(0, &q, &e, open)
+	}
+	if s := learn(Evidence{Read: true, Removed: true}, open); s.Do != GiveUp {
+		t.Errorf("%+v, want an end: the batch may have been in what was deleted", s)
+	}
+	if s := learn(Evidence{Read: true}, open); s.Do != GoOn {
+		t.Errorf("%+v, want the batch to go again: all is there that came since, and it is not among that", s)
+	}
+	if s := learn(Evidence{Read: true, Removed: true, Own: []Own{{Epoch: 3, First: 5, Offset: 40}}}, open); s.Do != GoOn || len(s.Acked) != 1 {
+		t.Errorf("%+v, want the batch acknowledged that was found", s)
+	}
+	if s := learn(Evidence{Remembered: true, Epoch: 3, Last: 4, Read: true, Removed: true}, open); s.Do != GoOn {
+		t.Errorf("%+v, want the leader's memory to count", s)
+	}
+	if open.InDoubt = false; learn(Evidence{Read: true, Removed: true}, open).Do != GoOn {
+		t.Error("what was never in doubt does not go again")
+	}
+}
+
 func TestOffsetsAreGivenUpAfterAFewQuestions(t *testing.T) {
 	var k Case
 	k.Proven()
