@@ -71,8 +71,8 @@ func (c *Core) judge(r *Request, p Passenger, a *answers.Answer) {
 		}
 		c.do.Refresh(p.Lane.Topic.Name)
 		// A leader that appended the batch, and was deposed or lost its disk while it waited for the replicas, says so
-		// too; and these may have it (DelayedProduce.tryComplete).
-		if a.Code == answers.NotLeader || a.Code == answers.StorageError {
+		// too; and these may have it (DelayedProduce.tryComplete). What was in doubt before is so at the next leader.
+		if a.Code == answers.NotLeader || a.Code == answers.StorageError || p.Batch.Sender.InDoubt {
 			c.unsettle(p)
 		}
 		c.retry(p, err)

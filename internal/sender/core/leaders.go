@@ -66,8 +66,8 @@ func (c *Core) lead(news *Leader) {
 	if l.num != nil {
 		l.num.LeaderChanged()
 	}
-	if l.doubt.Stage != settling.Settled && l.doubt.proven == nil {
-		l.reopen() // the new leader is asked
+	if doubtful := l.inDoubt() && l.num != nil && !l.Topic.mute; (doubtful || l.doubt.Stage != settling.Settled) && l.doubt.proven == nil {
+		l.reopen() // the new leader is asked: it may not recognise what the old one would have
 	}
 	switch {
 	case leader == nil:
