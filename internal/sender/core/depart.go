@@ -114,11 +114,7 @@ func (c *Core) Encoded(now time.Duration, r *Request) {
 	c.encoding--
 	c.sendEncoded(n)
 	c.endFlushes()
-	if c.encoding == c.Config.Encoders-1 {
-		c.pumpAll() // a worker is free: whoever waited for one may go
-		return
-	}
-	c.pump(n)
+	c.pumpAll() // a worker is free: whoever waited for one may go, and what was taken back may be led elsewhere by now
 }
 
 // sendEncoded hands over the node's departures as far as they are encoded. A request never passes another one, so the

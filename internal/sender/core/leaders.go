@@ -165,7 +165,7 @@ func (c *Core) Disconnected(now time.Duration, n *Node, peaceful bool) {
 		n.leader.Stall(0)
 	}
 	c.sendEncoded(n) // takes back what was about to be sent
-	c.pump(n)
+	c.pumpAll()
 }
 
 // down notes that the node has no connection.
