@@ -67,7 +67,7 @@ func (c *Core) lead(news *Leader) {
 		l.num.LeaderChanged()
 	}
 	if doubtful := l.inDoubt() && l.num != nil && !l.Topic.mute; (doubtful || l.doubt.Stage != settling.Settled) && l.doubt.proven == nil {
-		l.reopen() // the new leader is asked: it may not recognise what the old one would have
+		l.reopen() // the new leader is asked: it may not recognize what the old one would have
 	}
 	switch {
 	case leader == nil:
