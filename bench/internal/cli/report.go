@@ -29,7 +29,7 @@ type part struct {
 // full takes less than 25 minutes, quick less than 2, both on a machine with two cores that does nothing else.
 func full() effort {
 	return effort{
-		null:  part{rounds: 6, span: 600 * time.Millisecond, within: 13 * time.Minute},
+		null:  part{rounds: 6, span: 500 * time.Millisecond, within: 13 * time.Minute},
 		kafka: part{rounds: 2, pairs: 10, span: 1500 * time.Millisecond, within: 10 * time.Minute},
 	}
 }
