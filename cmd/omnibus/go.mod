@@ -3,6 +3,7 @@ module github.com/omnibus-kafka/omnibus/cmd/omnibus
 go 1.26.0
 
 require (
+	github.com/HdrHistogram/hdrhistogram-go v1.4.0
 	github.com/go-json-experiment/json v1.27.2
 	github.com/itchyny/gojq v0.12.20
 	github.com/klauspost/compress v1.20.3

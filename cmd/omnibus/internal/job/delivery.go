@@ -23,7 +23,8 @@ type Delivery struct {
 	partitioner string
 }
 
-func (d *Delivery) addTo(flags *pflag.FlagSet) {
+// AddTo registers the flags with a command.
+func (d *Delivery) AddTo(flags *pflag.FlagSet) {
 	flags.StringVar(&d.acks, "acks", "", "who must have a record before it counts: all (default), 1 (the leader) or 0 (nobody)")
 	flags.StringVarP(&d.compression, "compression", "z", "", "`codec` none (default), gzip, snappy, lz4 or zstd, with a level as in zstd:6")
 	flags.StringVar(&d.linger, "linger", "", "how long a record may wait for company, such as 20ms (default 5ms)")
@@ -32,8 +33,8 @@ func (d *Delivery) addTo(flags *pflag.FlagSet) {
 		"`name` of the rule for keys: default (Java's murmur2), consistent_random (librdkafka's, kcat's), sarama-hash, round-robin, …")
 }
 
-// settings are the flags that were given, under their Java names.
-func (d *Delivery) settings() ([]connect.Setting, error) {
+// Settings are the flags that were given, under their Java names. The error names every flag that cannot be read.
+func (d *Delivery) Settings() ([]connect.Setting, error) {
 	var settings []connect.Setting
 	var errs []error
 	add := func(origin, value string, convert func(string) ([]connect.Setting, error)) {

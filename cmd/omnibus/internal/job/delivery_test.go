@@ -31,7 +31,7 @@ func TestDeliveryFlagsBecomeJavaSettings(t *testing.T) {
 		{Delivery{batchSize: "-1"}, "error:bytes"},
 		{Delivery{batchSize: "9999999999999MiB"}, "error:bytes"},
 	} {
-		settings, err := test.flags.settings()
+		settings, err := test.flags.Settings()
 		var got []string
 		for _, s := range settings {
 			got = append(got, fmt.Sprintf("%s=%s (%s)", s.Name, s.Value, s.Origin))

@@ -42,7 +42,7 @@ type Flags struct {
 
 // AddTo registers the flags with a command.
 func (f *Flags) AddTo(flags *pflag.FlagSet) {
-	f.Delivery.addTo(flags)
+	f.Delivery.AddTo(flags)
 	flags.BoolVar(&f.Sync, "sync", false, "send a record when the one before it was acknowledged, and stop at one that was not")
 	flags.StringVar(&f.Rate, "rate", "", "send no more than so much a second: `rate` is records (500/s) or bytes (10MB/s, 64KiB/s)")
 	flags.StringVar(&f.OnBadInput, "on-bad-input", onBadFail,
@@ -79,7 +79,7 @@ func (f *Flags) check() error {
 
 // settings are the flags that are settings, under their Java names.
 func (f *Flags) settings() ([]connect.Setting, error) {
-	settings, err := f.Delivery.settings()
+	settings, err := f.Delivery.Settings()
 	if f.Sync && f.Delivery.linger == "" { // nothing comes that a record could wait for
 		settings = append(settings, connect.Setting{Name: "linger.ms", Value: "0", Origin: "--sync"})
 	}

@@ -48,7 +48,7 @@ func (w *Work) Run(ctx context.Context, f *cli.Factory) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = closing(f, err, target.Close()) }()
+	defer func() { err = Closing(f, err, target.Close()) }()
 	target.Log(f.Logger())
 	if f.LimitMemory != nil && !w.Connect.Embedded {
 		f.LimitMemory(int64(javaNumber(target.Config, "buffer.memory")) + besideBuffer)
@@ -130,8 +130,8 @@ func (j *job) boundEnd(ctx context.Context) (ended func()) {
 	}
 }
 
-// closing joins the error of a command, which may be nothing but an exit code, with that of closing its cluster.
-func closing(f *cli.Factory, err, closed error) error {
+// Closing joins the error of a command, which may be nothing but an exit code, with that of closing its cluster.
+func Closing(f *cli.Factory, err, closed error) error {
 	if closed == nil {
 		return err
 	}

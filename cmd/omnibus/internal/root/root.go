@@ -14,6 +14,7 @@ import (
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/doctor"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/explain"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/partitionof"
+	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/perf"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/produce"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/replay"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/serve"
@@ -43,6 +44,7 @@ try and for development.`,
 		consume.NewCmdConsume(f, nil),
 		serve.NewCmdServe(f, nil),
 		topic.NewCmdTopic(f),
+		perf.NewCmdPerf(f, nil),
 		partitionof.NewCmdPartitionOf(f, nil),
 		explain.NewCmdExplain(f, nil),
 		doctor.NewCmdDoctor(f, nil),
