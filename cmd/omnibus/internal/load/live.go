@@ -12,6 +12,8 @@ type Window struct {
 	At, Took time.Duration
 	// Acked counts the records that were acknowledged in it.
 	Acked uint64
+	// BytesEach is the mean size of key and value, since the beginning.
+	BytesEach float64
 	// Latency has their latencies in nanoseconds. It is valid until the function that was shown it returns.
 	Latency *hdrhistogram.Histogram
 	// Steady says that a record from behind the warm-up is among them.
@@ -64,7 +66,7 @@ func (v *live) next(now time.Time, empty *hdrhistogram.Histogram, last bool) *hd
 	latency, steady := v.load.recorder.take(empty)
 	v.show(Window{
 		At: now.Sub(v.load.began), Took: now.Sub(v.last),
-		Acked: uint64(latency.TotalCount()), Latency: latency, Steady: steady, Last: last,
+		Acked: uint64(latency.TotalCount()), BytesEach: v.load.bytesEach(), Latency: latency, Steady: steady, Last: last,
 	})
 	v.last = now
 	return latency

@@ -60,19 +60,24 @@ type Load struct {
 	producer *omnibus.Producer
 	factory  *cli.Factory
 	began    time.Time
-	stop     atomic.Bool // no further record is to be sent
-	sent     atomic.Uint64
-	bytes    atomic.Uint64
+	stop     atomic.Bool  // no further record is to be sent
+	counters []counter    // one for each goroutine
 	steadyAt atomic.Int64 // when the first record behind the warm-up was due, since began
 	recorder *recorder
 	failures failures
+}
+
+// counter counts what one goroutine sent. It has a cache line of its own.
+type counter struct {
+	records, bytes atomic.Uint64
+	_              [48]byte
 }
 
 // New returns a run of the plan over the producer, which Run will close.
 func New(f *cli.Factory, producer *omnibus.Producer, plan Plan) *Load {
 	return &Load{
 		plan: plan, producer: producer, factory: f, recorder: newRecorder(plan.Warmup > 0),
-		failures: failures{out: f.IO.Err},
+		failures: failures{out: f.IO.Err}, counters: make([]counter, plan.Goroutines),
 	}
 }
 
@@ -98,11 +103,7 @@ func (l *Load) Run(ctx context.Context, interval time.Duration, show func(Window
 
 // generate sends every Goroutines-th record from first on.
 func (l *Load) generate(ctx context.Context, first uint64) {
-	var accepted, bytes uint64
-	defer func() {
-		l.sent.Add(accepted)
-		l.bytes.Add(bytes)
-	}()
+	sent := &l.counters[first]
 	pace := pacer{began: l.began, rate: l.plan.Rate, fromSend: l.plan.FromSend}
 	record := omnibus.Record{Topic: l.plan.Topic}
 	var key, value []byte
@@ -122,9 +123,24 @@ func (l *Load) generate(ctx context.Context, first uint64) {
 			l.refused(ctx, err)
 			return
 		}
-		accepted++
-		bytes += uint64(len(record.Key) + len(record.Value))
+		sent.records.Add(1)
+		sent.bytes.Add(uint64(len(record.Key) + len(record.Value)))
 	}
+}
+
+// accepted is how many records were accepted so far, and how many bytes their keys and values have.
+func (l *Load) accepted() (records, bytes uint64) {
+	for i := range l.counters {
+		records += l.counters[i].records.Load()
+		bytes += l.counters[i].bytes.Load()
+	}
+	return records, bytes
+}
+
+// bytesEach is the mean size of key and value so far.
+func (l *Load) bytesEach() float64 {
+	records, bytes := l.accepted()
+	return float64(bytes) / float64(max(records, 1))
 }
 
 // mark is the tag of record i: when it was due, and whether it comes behind the warm-up.

@@ -34,12 +34,10 @@ type Outcome struct {
 func (l *Load) outcome(ctx context.Context) *Outcome {
 	took := time.Since(l.began)
 	o := &Outcome{
-		Planned: l.plan.Records, Accepted: l.sent.Load(), Took: took, Stats: l.producer.Stats(),
+		Planned: l.plan.Records, BytesEach: l.bytesEach(), Took: took, Stats: l.producer.Stats(),
 		Interrupted: cli.Interrupted(ctx),
 	}
-	if o.Accepted > 0 {
-		o.BytesEach = float64(l.bytes.Load()) / float64(o.Accepted)
-	}
+	o.Accepted, _ = l.accepted()
 	l.failures.mu.Lock()
 	o.NotWritten, o.GaveUp = l.failures.mu.notWritten, l.failures.mu.gaveUp
 	l.failures.mu.Unlock()

@@ -15,6 +15,7 @@ import (
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/explain"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/partitionof"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/perf"
+	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/perftest"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/produce"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/replay"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/serve"
@@ -45,6 +46,7 @@ try and for development.`,
 		serve.NewCmdServe(f, nil),
 		topic.NewCmdTopic(f),
 		perf.NewCmdPerf(f, nil),
+		perftest.NewCmdPerfTest(f, nil),
 		partitionof.NewCmdPartitionOf(f, nil),
 		explain.NewCmdExplain(f, nil),
 		doctor.NewCmdDoctor(f, nil),
