@@ -144,8 +144,12 @@ func TestWarmupIsLeftOutOfTheSteadyState(t *testing.T) {
 func TestInterruptEndsTheLoadWithAnOutcomeForWhatWasSent(t *testing.T) {
 	c := start(t)
 	ctx, cancel := context.WithCancelCause(t.Context())
-	defer time.AfterFunc(100*time.Millisecond, func() { cancel(cli.ErrInterrupted) }).Stop()
-	outcome := run(ctx, t, c, omnibus.Config{}, load.Plan{Records: 1 << 40, Rate: 1000, Payload: load.Letters(10)})
+	outcome := run(ctx, t, c, omnibus.Config{}, load.Plan{Records: 1 << 40, Rate: 1000, Payload: func(_ []byte, i uint64) []byte {
+		if i == 50 {
+			cancel(cli.ErrInterrupted)
+		}
+		return []byte("value")
+	}})
 	if outcome.Accepted == 0 || outcome.Acked != outcome.Accepted {
 		t.Errorf("%d records accepted and %d acked, want some and as many", outcome.Accepted, outcome.Acked)
 	}

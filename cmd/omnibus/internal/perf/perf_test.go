@@ -157,8 +157,8 @@ func TestHDRFileHasEveryLatency(t *testing.T) {
 		intervals++
 		records += histogram.TotalCount()
 	}
-	if records != 1500 || intervals != 2 {
-		t.Errorf("%d records in %d intervals, want 1500 in 2", records, intervals)
+	if records != 1500 || intervals < 2 {
+		t.Errorf("%d records in %d intervals, want 1500 in 2 or more", records, intervals)
 	}
 }
 
