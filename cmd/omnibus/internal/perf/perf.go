@@ -20,6 +20,10 @@ import (
 // interval is how often a line tells what was measured.
 const interval = time.Second
 
+// readyTime is how long the load waits for the cluster to be found, if max.block.ms is no less. After that the records tell
+// what stands in the way.
+const readyTime = 10 * time.Second
+
 // sizeMax is the largest --size: no broker takes more in one request.
 const sizeMax = 1 << 30
 
@@ -153,6 +157,7 @@ func Run(ctx context.Context, f *cli.Factory, o *Options) (err error) {
 	if err != nil {
 		return cli.Usage(errors.Join(err, hdr.close()))
 	}
+	getReady(ctx, producer, target.Config.MaxBlock)
 	show := live{io: f.IO, hdr: hdr}
 	outcome := load.New(f, producer, plan).Run(ctx, interval, show.window)
 	show.end()
@@ -162,4 +167,15 @@ func Run(ctx context.Context, f *cli.Factory, o *Options) (err error) {
 		return &cli.ExitError{Code: cli.Gravest(cli.CodeOf(outcome.Exit()), cli.ExitUsage)}
 	}
 	return outcome.Exit()
+}
+
+// getReady waits for the topic's metadata: to find the cluster, or to create the topic, is no record's latency.
+func getReady(ctx context.Context, producer *omnibus.Producer, maxBlock time.Duration) {
+	bound := readyTime
+	if maxBlock != 0 { // else the default, which is longer
+		bound = min(bound, maxBlock)
+	}
+	ctx, cancel := context.WithTimeout(ctx, bound)
+	defer cancel()
+	_ = producer.Ready(ctx) // the first record has the same error
 }

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
@@ -76,6 +77,15 @@ func TestCountsAndLatenciesAreSummedUp(t *testing.T) {
 	}
 	if n != 2200 {
 		t.Errorf("%d records with a key of one digit and 100 bytes read back, want 2200", n)
+	}
+}
+
+func TestTimeToFindTheClusterIsNoLatency(t *testing.T) {
+	c := start(t)
+	c.Delay(700*time.Millisecond, kafkatest.Metadata, 1)
+	s := summaryOf(t, perf(t, c, "--records 10 --summary json"))
+	if s.Acked != 10 || s.Latency["max"] >= 600 {
+		t.Errorf("%+v, want 10 records acked, all of them faster than metadata", s)
 	}
 }
 
