@@ -17,6 +17,9 @@ import (
 // reads.
 const leaveAfter = interruptedFlush + lastOutcomes + 5*time.Second
 
+// farewellTime is how long the last words before that may take.
+const farewellTime = time.Second
+
 // besideBuffer is the memory that the program needs beside buffer.memory, with room to spare: 20 MiB were seen for inputs of
 // all kinds. Told of it, the garbage collector works harder before it takes more.
 const besideBuffer = 30 << 20
@@ -120,13 +123,26 @@ func (j *job) boundEnd(ctx context.Context) (ended func()) {
 		select {
 		case <-done:
 		case <-time.After(leaveAfter):
-			j.errors.always("interrupted, and held up by an output that takes nothing: left without a summary")
+			j.farewell("interrupted, and held up by an output that takes nothing: left without a summary")
 			j.factory.Leave(cli.ExitInterrupted)
 		}
 	})
 	return func() {
 		forget()
 		close(done)
+	}
+}
+
+// farewell tells the user, unless it is standard error itself that takes nothing.
+func (j *job) farewell(text string) {
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		j.errors.always(text)
+	}()
+	select {
+	case <-told:
+	case <-time.After(farewellTime):
 	}
 }
 

@@ -3,6 +3,7 @@ package job
 import (
 	"bytes"
 	"context"
+	"io"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -38,6 +39,26 @@ func TestAnInterruptEndsTheProcessWhateverHoldsItUp(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestAnInterruptEndsTheProcessThoughStandardErrorTakesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stuck, unread := io.Pipe()
+		defer stuck.Close() // so that no goroutine outlives the bubble
+		code := -1
+		j := idle(nil)
+		j.errors.out = unread
+		j.factory = &cli.Factory{Exit: func(c int) { code = c }}
+		ctx, interrupt := context.WithCancelCause(t.Context())
+		ended := j.boundEnd(ctx)
+		interrupt(cli.ErrInterrupted)
+		<-time.After(leaveAfter + farewellTime)
+		synctest.Wait()
+		if code != cli.ExitInterrupted {
+			t.Errorf("exit code %d, want %d", code, cli.ExitInterrupted)
+		}
+		ended()
+	})
 }
 
 func TestGivingUpNeedsTimeoutsAndASilenceOfAWholeDelivery(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,7 +20,7 @@ func (nothing) Origin(tag uint64) input.Origin { return input.Origin{File: "here
 func (nothing) Count() uint64                  { return 0 }
 
 // idle is a job that nothing was given to do.
-func idle(stderr *bytes.Buffer) *job {
+func idle(stderr io.Writer) *job {
 	return &job{
 		flags: &Flags{}, source: nothing{}, tally: &tally{},
 		errors: &errorPrinter{out: stderr, origin: nothing{}.Origin},
