@@ -18,8 +18,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -185,15 +187,32 @@ func (f *File) Counts() (letters, lost uint64) {
 	return f.mu.letters, f.mu.lost
 }
 
-// Is reports whether the file is the one at path, whatever the names.
-func (f *File) Is(path string) bool {
+// Feeds reports whether what is written to the file would be read again by who reads all of these files, whatever the names;
+// none, or "-", is stdin. It does so if the file is on a disk: what goes into a pipe or a terminal is read once, if at all.
+func (f *File) Feeds(names []string, stdin io.Reader) bool {
 	if f == nil {
 		return false
 	}
 	mine, err := f.file.Stat()
-	if err != nil {
+	if err != nil || !mine.Mode().IsRegular() {
 		return false
 	}
-	other, err := os.Stat(path)
-	return err == nil && os.SameFile(mine, other)
+	if len(names) == 0 {
+		names = []string{"-"}
+	}
+	return slices.ContainsFunc(names, func(name string) bool {
+		other, err := stat(name, stdin)
+		return err == nil && os.SameFile(mine, other)
+	})
+}
+
+// stat is os.Stat, also of a standard input that is a file.
+func stat(name string, stdin io.Reader) (os.FileInfo, error) {
+	if name != "-" {
+		return os.Stat(name)
+	}
+	if file, ok := stdin.(*os.File); ok {
+		return file.Stat()
+	}
+	return nil, os.ErrNotExist
 }

@@ -2,6 +2,7 @@ package dlq
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -193,7 +194,47 @@ func TestWhatCannotBeWrittenIsFoundOutAtOnce(t *testing.T) {
 func TestNoFileTakesEverything(t *testing.T) {
 	var f *File
 	letters, lost := f.Counts()
-	if f.Write(letter("v")) != nil || f.Flush() != nil || f.Close() != nil || f.Is("x") || letters != 0 || lost != 0 {
+	if f.Write(letter("v")) != nil || f.Flush() != nil || f.Close() != nil || f.Feeds([]string{"x"}, nil) || letters != 0 || lost != 0 {
 		t.Error("a nil file complains")
+	}
+}
+
+func TestAFileThatIsReadIsKnownByWhateverName(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "letters")
+	f, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	stdin, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stdin.Close()
+	link, none := path+".link", strings.NewReader("")
+	if err := os.Symlink(path, link); err != nil {
+		t.Skip(err)
+	}
+	for _, test := range []struct {
+		names []string
+		stdin io.Reader
+		want  bool
+	}{
+		{[]string{path}, none, true},
+		{[]string{"other", link}, none, true},
+		{nil, stdin, true},
+		{[]string{"other", "-"}, stdin, true},
+		{[]string{"other"}, stdin, false},
+		{nil, none, false},
+	} {
+		if got := f.Feeds(test.names, test.stdin); got != test.want {
+			t.Errorf("feeds %q: %v, want %v", test.names, got, test.want)
+		}
+	}
+	if null, err := Open(os.DevNull); err == nil {
+		defer null.Close()
+		if null.Feeds([]string{os.DevNull}, nil) {
+			t.Error("the null device feeds who reads it")
+		}
 	}
 }

@@ -103,14 +103,7 @@ func Run(ctx context.Context, f *cli.Factory, o *Options) error {
 				Files: o.Files, Stdin: f.IO.In, Repeat: o.Repeat, RecordBytesMax: recordBytesMax,
 			})
 		},
-		Reads: func(letters *dlq.File) bool {
-			for _, name := range o.Files {
-				if letters.Is(name) {
-					return true
-				}
-			}
-			return false
-		},
+		Reads: func(letters *dlq.File) bool { return letters.Feeds(o.Files, f.IO.In) },
 	}
 	return work.Run(ctx, f)
 }

@@ -89,7 +89,7 @@ func Run(ctx context.Context, f *cli.Factory, o *Options) error {
 			})
 			return &source{Reader: reader, options: o}, err
 		},
-		Reads: func(letters *dlq.File) bool { return letters.Is(o.File) },
+		Reads: func(letters *dlq.File) bool { return letters.Feeds([]string{o.File}, f.IO.In) },
 	}
 	return work.Run(ctx, f)
 }
