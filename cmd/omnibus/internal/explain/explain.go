@@ -40,7 +40,7 @@ type Options struct {
 // NewCmdExplain returns the command. runF replaces what it does, for tests of the flags; nil for the real thing.
 func NewCmdExplain(f *cli.Factory, runF func(context.Context, *Options) error) *cobra.Command {
 	o := &Options{}
-	line := ""
+	var line []byte
 	if runF == nil {
 		runF = func(ctx context.Context, o *Options) error { return Run(ctx, f, o) }
 	}
@@ -60,8 +60,9 @@ one that would be refused, 130 interrupted.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Topic, o.Files = args[0], args[1:]
 			var lineErr error
-			if cmd.Flags().Changed("line") {
-				if o.Line = &line; len(o.Files) > 0 {
+			if line != nil {
+				text := string(line)
+				if o.Line = &text; len(o.Files) > 0 {
 					lineErr = errors.New("--line and files exclude each other: one record is explained")
 				}
 			}
@@ -73,7 +74,7 @@ one that would be refused, 130 interrupted.`,
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&line, "line", "", "the `text` of a line, in place of a file or standard input")
+	flags.Var(&cli.TextFlag{To: &line}, "line", "the `text` of a line, in place of a file or standard input")
 	o.Input.AddTo(flags)
 	flags.StringVarP(&o.Output, "output", "o", cli.OutputText, cli.OutputUsage)
 	o.Connect.AddTo(flags)

@@ -38,6 +38,7 @@ try and for development.`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		DisableAutoGenTag: true,
+		PersistentPreRunE: cli.RefuseEmpty,
 	}
 	cmd.AddCommand(
 		produce.NewCmdProduce(f, nil),

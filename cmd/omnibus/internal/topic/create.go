@@ -87,7 +87,7 @@ func (c *configFlag) Set(text string) error {
 func (c *configFlag) String() string { return "" }
 
 // Type is for the help.
-func (c *configFlag) Type() string { return "string" }
+func (c *configFlag) Type() string { return "setting" }
 
 // checkCreate judges the command line and returns the topics' settings.
 func (o *createOptions) checkCreate(topics []string, partitionsGiven, replicasGiven bool) (map[string]*string, error) {
