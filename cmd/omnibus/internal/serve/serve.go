@@ -75,7 +75,14 @@ func NewCmdServe(f *cli.Factory, runF func(context.Context, *Options) error) *co
 		Example: `  omnibus serve
   omnibus serve --listen 127.0.0.1:9092 --data ./kafka-data --partitions 6`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runF(cmd.Context(), o) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			for _, name := range []string{"partitions", "retention-bytes"} {
+				if flag := cmd.Flags().Lookup(name); flag.Changed && flag.Value.String() == "0" {
+					return cli.Usage(fmt.Errorf("--%s is 0, want 1 or more: leave it out for what held before", name))
+				}
+			}
+			return runF(cmd.Context(), o)
+		},
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false

@@ -146,6 +146,8 @@ func TestMistakesAreToldInFlags(t *testing.T) {
 		{[]string{"--listen", "0.0.0.0:0"}, cli.ExitUsage, "--unsafe-listen"},
 		{[]string{"--listen", ":0", "--unsafe-listen"}, cli.ExitUsage, "--advertise"},
 		{[]string{"--listen", "nonsense"}, cli.ExitUsage, "--listen is"},
+		{[]string{"--partitions", "0"}, cli.ExitUsage, "--partitions is 0"},
+		{[]string{"--retention-bytes", "0"}, cli.ExitUsage, "--retention-bytes is 0"},
 		{[]string{"--partitions", "-1"}, cli.ExitUsage, "--partitions is -1"},
 		{[]string{"--partitions", "10001"}, cli.ExitUsage, "10000"},
 		{[]string{"--retention-bytes", "-2"}, cli.ExitUsage, "--retention-bytes is -2"},
