@@ -74,7 +74,9 @@ func Broker(id int32) string { return fmt.Sprintf("broker/%d", id) }
 func Topic(name string) string { return "topic/" + name }
 
 // Partition is a partition as a target.
-func Partition(topic string, number int32) string { return fmt.Sprintf("partition/%s/%d", topic, number) }
+func Partition(topic string, number int32) string {
+	return fmt.Sprintf("partition/%s/%d", topic, number)
+}
 
 // Time is At as a duration.
 func (f *Fault) Time() time.Duration { return time.Duration(f.At) * time.Millisecond }

@@ -19,6 +19,7 @@ import (
 
 // client is the producer on this side of the core.
 type client struct {
+	dice       dice
 	pool       *bufferpool.Pool
 	acc        *accumulator.Accumulator
 	leaderless *accumulator.Leader
@@ -26,10 +27,10 @@ type client struct {
 	fresh      []*batch.Batch
 }
 
-func newClient(bufferBytes int64) client {
+func newClient(d dice, bufferBytes int64) client {
 	pool := bufferpool.New(bufferBytes, bufferpool.Hooks{Poison: true})
 	return client{
-		pool: pool, acc: accumulator.New(pool, dispatch.New(dispatch.Config{LanePendingMax: 1})),
+		dice: d, pool: pool, acc: accumulator.New(pool, dispatch.New(dispatch.Config{LanePendingMax: 1})),
 		leaderless: &accumulator.Leader{Account: pool.Account(bufferpool.NoLeader)},
 	}
 }

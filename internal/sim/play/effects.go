@@ -30,7 +30,7 @@ func (s effects) Release(b *batch.Batch) { s.client.acc.ReleaseBatch(b) }
 func (s effects) Encode(r *core.Request, b *batch.Batch) {
 	s.doing.compressing[b] = true
 	codec := core.LaneOf(b).Topic.Config.Codec
-	s.after(s.dice.within(workMax), func() {
+	s.after(s.client.dice.within(workMax), func() {
 		delete(s.doing.compressing, b)
 		c, err := s.player.compressor(codec)
 		if err == nil {
@@ -118,11 +118,11 @@ func (s effects) Refresh(string) { s.refresh() }
 func (s effects) Hint(r *core.Request, p core.Passenger, a *answers.Answer) {
 	t, number := s.topicOf(p.Lane), p.Lane.Part.Number
 	id, leader, epoch := p.Lane.Topic.ID, a.Leader, a.Epoch
-	s.after(s.dice.within(3*time.Millisecond), func() { s.hinted(t, number, id, leadership{leader, epoch}) })
+	s.after(s.client.dice.within(3*time.Millisecond), func() { s.hinted(t, number, id, leadership{leader, epoch}) })
 }
 
 func (s effects) FetchID() {
-	s.after(s.dice.within(50*time.Millisecond), func() {
+	s.after(s.client.dice.within(50*time.Millisecond), func() {
 		if s.doing.stopped {
 			return
 		}

@@ -16,14 +16,18 @@ type peer struct {
 	node    *core.Node // nil until the core connects
 	link    *link      // nil while there is none
 	moves   int        // addresses so far
-	boots   int        // processes so far; a connection is with one of them
+	dials   uint64
+	dice    dice
+	boots   int // processes so far; a connection is with one of them
 
 	// Until when something is wrong with it.
 	frozen, blackhole, swallow, delayed, refusing, deaf time.Duration
 	delay                                               time.Duration
 }
 
-func newPeer(id int32) *peer { return &peer{id: id, address: fmt.Sprintf("b%d:9092", id)} }
+func newPeer(id int32, d dice) *peer {
+	return &peer{id: id, dice: d, address: fmt.Sprintf("b%d:9092", id)}
+}
 
 // link is a connection, both ends of it.
 type link struct {
@@ -72,7 +76,7 @@ func (s effects) Connect(n *core.Node) {
 	if p.link != nil {
 		s.broke("a second connection to broker %d", p.id)
 	}
-	address, wait := n.Address, s.dice.within(connectMax)
+	address, wait := n.Address, p.dice.within(connectMax)
 	if max(p.frozen, p.blackhole) > s.now {
 		wait = s.setup.Client.RequestTimeout
 	}
@@ -83,7 +87,8 @@ func (s effects) Connect(n *core.Node) {
 			s.refresh()
 			return
 		}
-		l := &link{peer: p, boot: p.boots, dice: newDice(s.setup.Seed, purposeLinks+s.order)}
+		l := &link{peer: p, boot: p.boots, dice: newDice(s.setup.Seed, purposeLinks*uint64(p.id)+p.dials)}
+		p.dials++
 		p.link = l
 		if n.Address != address {
 			s.hangUp(l, true)
@@ -258,13 +263,13 @@ func (s *schedule) hangUp(l *link, peaceful bool) {
 	s.note(s.now, "connection with %d ends", int64(l.peer.id))
 	s.leaveBehind(l)
 	wait := time.Duration(0)
-	if s.dice.chance(30) {
-		wait = s.dice.within(noticeMax)
+	if l.dice.chance(30) {
+		wait = l.dice.within(noticeMax)
 	}
 	s.after(wait, func() {
 		frames := l.frames
 		l.frames = nil
-		partly := s.dice.chance(50)
+		partly := l.dice.chance(50)
 		for _, f := range frames {
 			written := f.written || partly
 			partly = partly && f.written // of one request at most a part was written
@@ -289,8 +294,8 @@ func (s *schedule) leaveBehind(l *link) {
 	}
 	kept := 0
 	if s.setup.Cluster.Late && !l.cut {
-		kept = s.dice.IntN(len(unread) + 1)
-		l.held = s.now + s.dice.within(lateMax)
+		kept = l.dice.IntN(len(unread) + 1)
+		l.held = s.now + l.dice.within(lateMax)
 	}
 	s.result.Late += kept
 	for _, f := range unread[kept:] {
@@ -309,6 +314,6 @@ func (s *schedule) crash(p *peer) {
 	}
 	if l := p.link; l != nil {
 		l.cut = true
-		s.after(s.dice.within(s.setup.Cluster.TravelMax), func() { s.hangUp(l, false) })
+		s.after(l.dice.within(s.setup.Cluster.TravelMax), func() { s.hangUp(l, false) })
 	}
 }

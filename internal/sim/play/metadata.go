@@ -10,6 +10,7 @@ import (
 
 // picture is what the producer knows of the cluster, as package metadata would have it.
 type picture struct {
+	dice   dice
 	asking bool
 	topics []topicPicture
 }
@@ -29,7 +30,7 @@ func (s *schedule) refresh() {
 		return
 	}
 	s.picture.asking = true
-	s.after(2*time.Millisecond+s.dice.within(20*time.Millisecond), s.ask)
+	s.after(2*time.Millisecond+s.picture.dice.within(20*time.Millisecond), s.ask)
 }
 
 // ask asks a broker that can be asked.
@@ -44,14 +45,14 @@ func (s *schedule) ask() {
 		s.after(20*time.Millisecond, s.ask)
 		return
 	}
-	p := pick(s.dice, reachable...)
+	p := pick(s.picture.dice, reachable...)
 	brokers := s.brokers()
 	states := make([]model.TopicState, len(s.client.topics))
 	for i, t := range s.client.topics {
 		states[i] = s.cluster.TopicNamed(s.clock(), p.id, t.Name)
 	}
 	s.note(s.now, "metadata from %d", int64(p.id))
-	s.after(s.dice.within(10*time.Millisecond), func() {
+	s.after(s.picture.dice.within(10*time.Millisecond), func() {
 		s.picture.asking = false
 		s.core.Brokers(s.now, brokers)
 		for i := range states {

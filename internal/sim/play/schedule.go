@@ -131,7 +131,7 @@ func (p *Player) Play(setup *Setup, plan fault.Plan, text io.Writer) (result Res
 func (p *Player) newSchedule(setup *Setup, text io.Writer) *schedule {
 	s := &schedule{
 		setup: setup, player: p, dice: newDice(setup.Seed, purposeWorld), trace: trace{hash: hashBasis, text: text},
-		doing: doings{compressing: make(map[*batch.Batch]bool)},
+		picture: picture{dice: newDice(setup.Seed, purposeMetadata)}, doing: doings{compressing: make(map[*batch.Batch]bool)},
 		asked: inquiries{waiting: make([][]question, setup.Cluster.Nodes+1), busy: make([]bool, setup.Cluster.Nodes+1)},
 	}
 	c := &setup.Client
@@ -146,9 +146,9 @@ func (p *Player) newSchedule(setup *Setup, text io.Writer) *schedule {
 		ReplicaLagMax: setup.Cluster.LagMax, UnknownProducerID: setup.Cluster.Old,
 	})
 	for id := range setup.Cluster.Nodes {
-		s.peers = append(s.peers, newPeer(int32(id+1)))
+		s.peers = append(s.peers, newPeer(int32(id+1), newDice(setup.Seed, purposePeers+uint64(id))))
 	}
-	s.client = newClient(c.BufferBytes)
+	s.client = newClient(newDice(setup.Seed, purposeClient), c.BufferBytes)
 	for i := range setup.Topics {
 		s.addTopic(&setup.Topics[i])
 	}

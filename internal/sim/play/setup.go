@@ -116,7 +116,10 @@ const (
 	purposePlan
 	purposeLoad
 	purposeWorld
-	purposeLinks
+	purposeClient
+	purposeMetadata
+	purposePeers = 16
+	purposeLinks = 1 << 20
 )
 
 // draw makes the configuration of a seed.

@@ -31,6 +31,7 @@ type options struct {
 	seconds           float64
 	plan              string
 	twice, quiet      bool
+	shrink            bool
 	parallel          int
 }
 
@@ -38,6 +39,7 @@ func main() {
 	var o options
 	flag.Uint64Var(&o.seed, "seed", 0, "play this seed alone, and print its trace")
 	flag.StringVar(&o.plan, "plan", "", "with -seed: the file of another plan of faults, as JSON lines")
+	flag.BoolVar(&o.shrink, "shrink", false, "with -seed: make the plan as small as it still fails")
 	flag.Uint64Var(&o.from, "from", 1, "the first seed")
 	flag.Uint64Var(&o.seeds, "seeds", 0, "how many seeds; 0 for 10,000, or for as many as -seconds allows")
 	flag.Float64Var(&o.seconds, "seconds", 0, "stop after so many seconds; 0 for no bound")
@@ -76,7 +78,11 @@ func one(o *options, out io.Writer) (ok bool, err error) {
 			return false, fmt.Errorf("%s: %w", o.plan, err)
 		}
 	}
-	result := play.NewPlayer().Play(setup, plan, out)
+	player := play.NewPlayer()
+	if o.shrink {
+		plan = shrunk(player, setup, plan)
+	}
+	result := player.Play(setup, plan, out)
 	return len(result.Violations) == 0, describe(out, setup, plan, &result)
 }
 
@@ -180,6 +186,11 @@ func (r *run) count(seed uint64, result *play.Result, differs bool) (enough bool
 // shrinkMax is how many schedules are played to make a plan smaller.
 const shrinkMax = 2000
 
+// shrunk is the plan made as small as it still fails.
+func shrunk(player *play.Player, setup *play.Setup, plan fault.Plan) fault.Plan {
+	return fault.Shrink(plan, shrinkMax, func(p fault.Plan) bool { return len(player.Play(setup, p, nil).Violations) > 0 })
+}
+
 // explain prints the failed seeds, and the first of them in full, made small.
 func (r *run) explain(out io.Writer) error {
 	player := play.NewPlayer()
@@ -192,7 +203,7 @@ func (r *run) explain(out io.Writer) error {
 		return nil
 	}
 	setup, plan := play.Draw(r.mu.failed[0])
-	plan = fault.Shrink(plan, shrinkMax, func(p fault.Plan) bool { return len(player.Play(setup, p, nil).Violations) > 0 })
+	plan = shrunk(player, setup, plan)
 	fmt.Fprintf(out, "\nseed %d, its plan shrunk to %d faults:\n", setup.Seed, len(plan))
 	result := player.Play(setup, plan, out)
 	return describe(out, setup, plan, &result)
