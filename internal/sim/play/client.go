@@ -60,6 +60,7 @@ type told struct {
 type part struct {
 	oneShots []oneShot      // for the next batches that come
 	archive  []*model.Batch // of the log's beginning, which was deleted
+	former   []*model.Batch // of the topics of that name before this one
 	lagUntil time.Duration
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/omnibus-kafka/omnibus/internal/sim/check"
 	"github.com/omnibus-kafka/omnibus/internal/sim/fault"
 	"github.com/omnibus-kafka/omnibus/internal/sim/model"
 )
@@ -142,7 +143,7 @@ func (s *schedule) partitionFault(t *topic, number int32, f *fault.Fault) bool {
 	case fault.Lag:
 		p.lagUntil = s.now + f.Lasts()
 	case fault.Trim:
-		s.trim(p, at)
+		return s.trim(t, at)
 	case fault.Error, fault.ErrorAfter, fault.Omit:
 		s.doing.excused = s.doing.excused || final(int16(f.N))
 		p.oneShots = append(p.oneShots, oneShot{f.Kind, int16(f.N)})
@@ -194,11 +195,13 @@ func (s *schedule) revive(at model.TopicPartition) {
 	}
 }
 
-// trim deletes what consumers can read, and keeps it for the judge.
-func (s *schedule) trim(p *part, at model.TopicPartition) {
-	leader := s.cluster.Leader(at)
-	if leader < 1 {
-		return
+// trim deletes what consumers can read, and keeps it for the judge. It needs that something was acknowledged before: else a
+// producer that finds nothing of itself cannot tell whether there was anything.
+func (s *schedule) trim(t *topic, at model.TopicPartition) bool {
+	p, leader := t.parts[at.Partition], s.cluster.Leader(at)
+	known := func(r told) bool { return r.partition == at.Partition && r.fate == check.Acked && r.offset >= 0 }
+	if leader < 1 || t.recreated || !slices.ContainsFunc(t.told, known) {
+		return false
 	}
 	high, _ := s.cluster.Watermark(at, leader)
 	for _, b := range s.cluster.Log(at, leader) {
@@ -206,7 +209,9 @@ func (s *schedule) trim(p *part, at model.TopicPartition) {
 			p.archive = append(p.archive, b)
 		}
 	}
+	s.doing.excused = true // what was in doubt may have been deleted
 	s.cluster.DeleteRecords(s.clock(), at, high)
+	return true
 }
 
 func (s *schedule) topicFault(t *topic, f *fault.Fault) bool {
@@ -215,8 +220,9 @@ func (s *schedule) topicFault(t *topic, f *fault.Fault) bool {
 	case fault.Recreate:
 		for i, p := range t.parts {
 			at := model.TopicPartition{Topic: t.Name, Partition: int32(i)}
+			p.former, p.archive = append(p.former, p.archive...), nil
 			for _, peer := range s.peers {
-				p.archive = append(p.archive, s.cluster.Log(at, peer.id)...)
+				p.former = append(p.former, s.cluster.Log(at, peer.id)...)
 			}
 		}
 		t.recreated = true

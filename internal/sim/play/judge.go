@@ -91,24 +91,28 @@ func (s *schedule) logOf(t *topic, number int32) (log, deleted []*model.Batch) {
 // are read in the old log that were acknowledged there: the others may well be in both, or nowhere.
 func (s *schedule) read(t *topic, number int32, c *check.Checker) {
 	log, deleted := s.logOf(t, number)
-	seen := make(map[uint32]bool)
-	if t.recreated {
-		each(log, func(r *stored, _ int64) { seen[sequenceOf(r)] = true })
+	read := func(r *stored, offset int64) {
+		c.Read(&check.Record{Topic: t.Name, Partition: number, Offset: offset, Key: r.key, Value: r.value})
 	}
+	seen := make(map[uint32]bool)
+	see := func(r *stored, _ int64) { seen[sequenceOf(r)] = true }
+	if t.recreated {
+		each(deleted, see)
+		each(log, see)
+	}
+	each(t.parts[number].former, func(r *stored, offset int64) {
+		told := &t.told[sequenceOf(r)]
+		if !seen[sequenceOf(r)] && told.fate == check.Acked && (told.offset < 0 || told.offset == offset) {
+			see(r, offset)
+			read(r, offset)
+		}
+	})
 	each(deleted, func(r *stored, offset int64) {
-		sequence := sequenceOf(r)
-		if t.recreated && (seen[sequence] || t.told[sequence].fate != check.Acked || (t.told[sequence].offset >= 0 && t.told[sequence].offset != offset)) {
-			return
+		if len(log) == 0 || offset < log[0].Offset {
+			read(r, offset)
 		}
-		if !t.recreated && len(log) > 0 && offset >= log[0].Offset {
-			return // it is still there
-		}
-		seen[sequence] = t.recreated
-		c.Read(&check.Record{Topic: t.Name, Partition: number, Offset: offset, Key: r.key, Value: r.value})
 	})
-	each(log, func(r *stored, offset int64) {
-		c.Read(&check.Record{Topic: t.Name, Partition: number, Offset: offset, Key: r.key, Value: r.value})
-	})
+	each(log, read)
 }
 
 // each visits the records of the producer.

@@ -41,8 +41,9 @@ func (s *Setup) kinds(d dice) (kinds []fault.Kind) {
 	add(s.Cluster.Nodes > 1 && s.Cluster.Unclean, 2, fault.Unclean)
 	add(s.Cluster.Stepwise, 2, fault.Lag)
 	add(s.aged(), 2*often, fault.Expire)
-	add(!s.aged() && !s.Cluster.Unclean, 1, fault.Trim)
-	add(!s.aged(), 1, fault.Deny)
+	trims := d.chance(50) && !s.aged() && !s.Cluster.Unclean && !s.Cluster.Mute // what was deleted cannot be settled without reading
+	add(trims, 2, fault.Trim)
+	add(!s.aged() && !trims, 1, fault.Deny)
 	add(!s.Cluster.ByName && d.chance(15), 1, fault.Recreate)
 	add(d.chance(10), 1, fault.NoID)
 	return kinds

@@ -129,6 +129,9 @@ func draw(seed uint64) *Setup {
 	for i := range 1 + d.IntN(3) {
 		s.Topics = append(s.Topics, drawTopic(d, i))
 	}
+	if s.Client.EpochsLeft >= 0 { // another producer id fences nobody
+		s.Cluster.Late = false
+	}
 	if s.aged() { // see invariant 2, and DESIGN §4.3: nobody can find out, or tell a late request
 		s.Cluster.Late, s.Cluster.Mute, s.Cluster.Unclean, s.Cluster.Old = false, false, false, false
 	}
