@@ -44,7 +44,7 @@ func (s *Setup) kinds(d dice) (kinds []fault.Kind) {
 	trims := d.chance(50) && !s.aged() && !s.Cluster.Unclean && !s.Cluster.Mute // what was deleted cannot be settled without reading
 	add(trims, 2, fault.Trim)
 	add(!s.aged() && !trims, 1, fault.Deny)
-	add(!s.Cluster.ByName && d.chance(15), 1, fault.Recreate)
+	add(!s.Cluster.ByName && d.chance(25), 1, fault.Recreate)
 	add(d.chance(10), 1, fault.NoID)
 	return kinds
 }

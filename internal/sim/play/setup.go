@@ -41,6 +41,8 @@ type Cluster struct {
 	TravelMax time.Duration
 	// ServeMax is how long a broker takes for a request at most, before it reads the connection's next one.
 	ServeMax time.Duration
+	// AskMax is how long a request other than Produce takes each way at most.
+	AskMax time.Duration
 	// LagMax is replica.lag.time.max.ms, SessionMax how long the controller waits for a broker that it does not hear from.
 	LagMax, SessionMax time.Duration
 	// Unclean lets a broker lead that is not in sync.
@@ -170,9 +172,10 @@ func drawCluster(d dice) Cluster {
 	c := Cluster{
 		Nodes: pick(d, 1, 3, 3, 3), MinInSync: 1 + d.IntN(2), Stepwise: d.chance(50), CopyMax: pick[time.Duration](d, 2, 10, 60) * time.Millisecond,
 		LagMax: pick[time.Duration](d, 200, 1000, 30_000) * time.Millisecond, SessionMax: pick[time.Duration](d, 50, 200, 500) * time.Millisecond,
-		Unclean: d.chance(12), Mute: d.chance(20), ByName: d.chance(10), Old: d.chance(8), Late: d.chance(60), ServeMax: pick[time.Duration](d, 0, 3, 30) * time.Millisecond,
+		Unclean: d.chance(12), Mute: d.chance(20), ByName: d.chance(10), Old: d.chance(8), Late: d.chance(60), ServeMax: pick[time.Duration](d, 0, 3, 30, 100) * time.Millisecond,
 		TravelMax: pick[time.Duration](d, 2, 10, 40) * time.Millisecond,
 	}
+	c.AskMax = pick[time.Duration](d, 5, 50, 400) * time.Millisecond
 	if c.Nodes == 1 {
 		c.MinInSync, c.Stepwise = 1, false
 	}
@@ -183,7 +186,7 @@ func drawTopic(d dice, number int) Topic {
 	t := Topic{
 		Name: fmt.Sprintf("t%d", number), Partitions: 1 + d.IntN(3), Acks: -1, Idempotent: true,
 		Linger: d.within(15 * time.Millisecond), BatchBytes: pick(d, 150, 400, 1500), OneRecord: d.chance(5), BytesMax: 1 << 20,
-		LogAppendTime: d.chance(15), Compacted: d.chance(15), Aged: d.chance(6),
+		LogAppendTime: d.chance(15), Compacted: d.chance(15), Aged: d.chance(10),
 	}
 	if number > 0 && d.chance(50) {
 		t.Idempotent, t.Acks, t.Aged = false, pick[int16](d, -1, 1, 1, 0), false
