@@ -180,7 +180,9 @@ func (s *schedule) serve(l *link) {
 			continue
 		}
 		l.serving, f.served = f, true
-		l.held = max(l.held, s.now+l.dice.within(s.setup.Cluster.ServeMax))
+		if !s.doing.mended {
+			l.held = max(l.held, s.now+l.dice.within(s.setup.Cluster.ServeMax))
+		}
 		s.handle(f)
 		s.poll()
 	}
