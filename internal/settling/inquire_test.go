@@ -38,6 +38,7 @@ type leader struct {
 	refuses    map[int16]int16 // error codes by API
 	answers    map[int16]int   // by API
 	fetchLimit int             // batches in an answer
+	replicated bool            // the high watermark comes to the log's end behind the first search by time
 }
 
 func (l *leader) RequestTo(_ context.Context, id int32, request kmsg.Request) (kmsg.Response, error) {
@@ -114,6 +115,9 @@ func (l *leader) offset(r *kmsg.ListOffsetsRequest) kmsg.Response {
 		partition.Offset = max(asked.Timestamp-1000, l.start)
 	default:
 		partition.Offset = -1
+		if l.replicated {
+			l.high = l.end
+		}
 	}
 	response := kmsg.NewPtrListOffsetsResponse()
 	topic := kmsg.NewListOffsetsResponseTopic()
@@ -235,6 +239,15 @@ func TestReadingBeginsAtTheFirstRecordThatCanBeOursWhereNothingWasAcked(t *testi
 	e = l.ask(func(q *Question) { q.Acked, q.AckedOffset, q.SinceMillis = -1, -1, 5000 })
 	if want := (Evidence{Read: true}); !reflect.DeepEqual(e, want) {
 		t.Errorf("%+v, want %+v: nothing is as young as that", e, want)
+	}
+}
+
+func TestWhatTheReplicasGetWhileItIsSearchedForIsRead(t *testing.T) {
+	l := newLeader(t)
+	l.high, l.replicated = 15, true
+	e := l.ask(func(q *Question) { q.Acked, q.AckedOffset, q.SinceMillis = -1, -1, 1015 })
+	if want := (Evidence{Read: true, Own: []Own{own(10, 15), own(20, 30)}}); !reflect.DeepEqual(e, want) {
+		t.Errorf("%+v, want %+v", e, want)
 	}
 }
 

@@ -79,10 +79,17 @@ func (r *reading) begin(end int64) (err error) {
 	return r.rewind()
 }
 
-// rewind reads on from the first record that can be one of the open batches'.
+// rewind reads on from the first record that can be one of the open batches'. The search for it ends at the high watermark:
+// if it finds none below, reading begins at where that was before, for it may move meanwhile.
 func (r *reading) rewind() (err error) {
 	r.rewound = true
-	r.next, err = r.offsetAt(max(r.question.SinceMillis, 0))
+	high, err := r.offsetAt(timestampLatest)
+	if err != nil {
+		return err
+	}
+	if r.next, err = r.offsetAt(max(r.question.SinceMillis, 0)); r.next < 0 {
+		r.next = high
+	}
 	return err
 }
 
@@ -116,7 +123,8 @@ func (r *reading) logEnd() (int64, error) {
 	return p.EndOffset, nil
 }
 
-// offsetAt is the offset of the first record from a time on (milliseconds); the end of what can be read if there is none.
+// offsetAt is the offset of the first record from a time on (milliseconds), negative if consumers can read none yet; or one of
+// the two ends.
 func (r *reading) offsetAt(timestampMillis int64) (int64, error) {
 	request := kmsg.NewPtrListOffsetsRequest()
 	request.ReplicaID = -1
@@ -140,10 +148,10 @@ func (r *reading) offsetAt(timestampMillis int64) (int64, error) {
 	switch {
 	case p.ErrorCode != 0:
 		return 0, fmt.Errorf("ListOffsets: %w", kerr.ErrorForCode(p.ErrorCode))
-	case p.Offset < 0 && timestampMillis >= 0:
-		return r.offsetAt(timestampLatest)
+	case p.Offset < 0 && timestampMillis < 0:
+		return 0, fmt.Errorf("ListOffsets: the answer has offset %d", p.Offset)
 	}
-	return max(p.Offset, 0), nil
+	return p.Offset, nil
 }
 
 // fetch reads one piece of the log.
