@@ -95,11 +95,11 @@ func (l *log) trim(offset int64) {
 func (l *log) common(other *log) int64 {
 	for i := len(l.batches) - 1; i >= 0; i-- {
 		b := l.batches[i]
-		if b.Offset < other.start {
-			return max(b.LastOffset()+1, other.start)
-		}
 		if j := other.find(b.Offset); j < len(other.batches) && other.batches[j] == b {
 			return b.LastOffset() + 1
+		}
+		if b.LastOffset() < other.start { // deleted there: nobody can tell, and it goes here too
+			return other.start
 		}
 	}
 	return max(l.start, min(l.end, other.start))

@@ -275,3 +275,23 @@ func TestALeaderTellsNoEndBeforeItKnowsWhatIsCommittedInItsEpoch(t *testing.T) {
 		t.Errorf("offset %d, code %d", end, code)
 	}
 }
+
+func TestWhatAnIsolatedLeaderTookIsCutAwayAlsoWhereOthersDeletedTheirs(t *testing.T) {
+	r := newRig(t, Options{Nodes: 3, Election: true}, TopicOptions{})
+	r.must(1, -1, 0, "0")
+	r.Isolate(r.now, 1)
+	foreign := &Batch{ProducerID: -1, Sequence: -1, Count: 5} // to the offsets 1 to 5, which nobody else has
+	r.Produce(r.now, 1, &ProduceRequest{Acks: 1, Sent: []Sent{{Topic: "t", Batch: foreign}}})
+	r.Fence(r.now, 1)
+	for sequence := range int32(4) {
+		r.must(2, -1, 1+sequence, fmt.Sprint(1+sequence))
+	}
+	r.DeleteRecords(r.now, r.at, 3)
+	r.Rejoin(r.now, 1)
+	for _, node := range []int32{1, 2} {
+		log := r.Log(r.at, node)
+		if len(log) != 2 || log[0].Offset != 3 || log[0].Sequence != 3 {
+			t.Errorf("broker %d has %d batches", node, len(log))
+		}
+	}
+}
