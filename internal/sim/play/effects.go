@@ -146,6 +146,9 @@ func (s effects) Lost(l *core.Lane, loss settling.Loss) {
 	if s.isLost(t, l.Part.Number, loss) {
 		return
 	}
+	if s.setup.Cluster.Unclean { // what was lost when the broker was asked may be back
+		return
+	}
 	s.broke("%s/%d: false alarm: %+v", t.Name, l.Part.Number, loss)
 }
 

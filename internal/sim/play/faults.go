@@ -249,7 +249,7 @@ func (s *schedule) copySoon() {
 		return
 	}
 	s.doing.copying = true
-	s.after(s.dice.within(s.setup.Cluster.CopyMax), s.copyAll)
+	s.after(s.dice.within(s.quick(s.setup.Cluster.CopyMax)), s.copyAll)
 }
 
 // copyAll lets every follower copy once, and again as long as that changes something or somebody waits.
@@ -293,6 +293,6 @@ func (s *schedule) mend() {
 		}
 	}
 	for range 5 {
-		s.after(s.dice.within(s.setup.Cluster.CopyMax), s.copySoon)
+		s.after(s.dice.within(s.quick(s.setup.Cluster.CopyMax)), s.copySoon)
 	}
 }

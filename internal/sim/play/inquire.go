@@ -98,8 +98,8 @@ func (s *schedule) converse(c *conversation, resume func() (kmsg.Request, bool))
 		s.after(0, func() { s.asked.busy[c.peer.id] = false })
 		return
 	}
-	s.after(c.peer.dice.within(s.setup.Cluster.AskMax), func() {
-		wait := c.peer.dice.within(s.setup.Cluster.AskMax)
+	s.after(c.peer.dice.within(s.quick(s.setup.Cluster.AskMax)), func() {
+		wait := c.peer.dice.within(s.quick(s.setup.Cluster.AskMax))
 		if c.answer, c.failure = nil, errLost; s.answers(c.peer) {
 			c.answer, c.failure = s.told(c.peer, request)
 		} else if s.cluster.Up(c.peer.id) {

@@ -64,6 +64,7 @@ type frame struct {
 const (
 	writeMax   = 2 * time.Millisecond
 	connectMax = 15 * time.Millisecond
+	mendedMax  = 5 * time.Millisecond
 	noticeMax  = 20 * time.Millisecond // until the core hears of a connection's end
 )
 
@@ -95,6 +96,14 @@ func (s effects) Connect(n *core.Node) {
 		}
 		s.core.Connected(s.now, n, nil)
 	})
+}
+
+// quick is how long something takes at most: little, once nothing fails any more.
+func (s *schedule) quick(usual time.Duration) time.Duration {
+	if s.doing.mended {
+		return min(usual, mendedMax)
+	}
+	return usual
 }
 
 // takes reports whether a broker takes connections.
@@ -143,7 +152,7 @@ func (s *schedule) write(f *frame) {
 	if f.lost = l.cut || l.peer.blackhole > s.now; f.lost {
 		l.cut = true
 	}
-	l.arriveFree = max(l.arriveFree, s.now) + l.dice.within(s.setup.Cluster.TravelMax)
+	l.arriveFree = max(l.arriveFree, s.now) + l.dice.within(s.quick(s.setup.Cluster.TravelMax))
 	s.after(l.arriveFree-s.now, func() { s.arrive(f) })
 	if f.acks == 0 {
 		s.after(0, func() {
@@ -180,9 +189,7 @@ func (s *schedule) serve(l *link) {
 			continue
 		}
 		l.serving, f.served = f, true
-		if !s.doing.mended {
-			l.held = max(l.held, s.now+l.dice.within(s.setup.Cluster.ServeMax))
-		}
+		l.held = max(l.held, s.now+l.dice.within(s.quick(s.setup.Cluster.ServeMax)))
 		s.handle(f)
 		s.poll()
 	}
@@ -215,14 +222,14 @@ func (s *schedule) answer(f *frame) {
 		return
 	case f.acks == 0:
 		if failed { // the only way to tell a producer that wants no answer
-			s.after(l.dice.within(s.setup.Cluster.TravelMax), func() { s.hangUp(l, false) })
+			s.after(l.dice.within(s.quick(s.setup.Cluster.TravelMax)), func() { s.hangUp(l, false) })
 		}
 		return
 	case l.swallowed || l.peer.swallow > s.now:
 		l.swallowed = true
 		return
 	}
-	wait := l.dice.within(s.setup.Cluster.TravelMax)
+	wait := l.dice.within(s.quick(s.setup.Cluster.TravelMax))
 	if l.peer.delayed > s.now {
 		wait += l.peer.delay
 	}
@@ -316,6 +323,6 @@ func (s *schedule) crash(p *peer) {
 	}
 	if l := p.link; l != nil {
 		l.cut = true
-		s.after(l.dice.within(s.setup.Cluster.TravelMax), func() { s.hangUp(l, false) })
+		s.after(l.dice.within(s.quick(s.setup.Cluster.TravelMax)), func() { s.hangUp(l, false) })
 	}
 }
