@@ -5,6 +5,9 @@
 #              that does nothing else; with Java 17 and Maven also Kafka's own producer and a real cluster, with a C
 #              compiler also librdkafka
 # make bench-quick   the same in under 2 minutes, of less worth and without the cluster
+# make sim     the sender's core against the model of the brokers: SEEDS schedules, from the seed FROM on, or as many as
+#              SECONDS allow; one of them, with its trace: go run ./internal/sim/simulate -seed 17
+# make sim-mutants   that the simulation finds deliberate bugs, each within 1,000 schedules
 #
 # Modules are those of go.work, each tested in its own folder. All of them are run, and the failed ones named at the end.
 
@@ -24,12 +27,15 @@ compiler := $(shell command -v $$(go env CC) || true)
 race := $(if $(compiler)$(filter true,$(CI)),-race)
 
 FUZZTIME ?= 2m
+FROM ?= 1
+SEEDS ?= $(if $(SECONDS),0,100000)
+SECONDS ?= 0
 
 # $(call test,folder,flags) tests a module and notes in $failed whether that went wrong.
 test = echo "== $(subst $(CURDIR),.,$(1)): go test $(2)"; (cd $(1) && go test $(2) ./...) || failed="$$failed $(subst $(CURDIR),.,$(1))";
 verdict = if [ -n "$$failed" ]; then echo "== failed:$$failed"; exit 1; fi; echo "== all passed"
 
-.PHONY: test check fuzz format vet lint bench bench-quick
+.PHONY: test check fuzz sim sim-mutants format vet lint bench bench-quick
 
 test: format vet
 	@$(if $(race),,echo "== without the race detector: no C compiler";) failed=; \
@@ -66,3 +72,9 @@ bench bench-quick:
 	@rm -f bin/bench/bench-librdkafka; cd bench/rivals/librdkafka && \
 	  go build -o ../../../bin/bench/bench-librdkafka . || echo "== without librdkafka: it cannot be linked here"
 	bin/bench/bench report $(if $(filter bench-quick,$@),--quick) --markdown BENCHMARKS.md --chart docs/bench.svg --json bin/bench/results.json
+
+sim:
+	go run ./internal/sim/simulate -from $(FROM) -seeds $(SEEDS) -seconds $(SECONDS)
+
+sim-mutants:
+	go test -timeout 30m -v -run Catches ./internal/sim/mutants -args -schedules=1000

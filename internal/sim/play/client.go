@@ -13,13 +13,14 @@ import (
 	"github.com/omnibus-kafka/omnibus/internal/partitioner"
 	"github.com/omnibus-kafka/omnibus/internal/sender/core"
 	"github.com/omnibus-kafka/omnibus/internal/sim/check"
+	"github.com/omnibus-kafka/omnibus/internal/sim/draw"
 	"github.com/omnibus-kafka/omnibus/internal/sim/model"
 	"github.com/omnibus-kafka/omnibus/internal/wire"
 )
 
 // client is the producer on this side of the core.
 type client struct {
-	dice       dice
+	dice       draw.Dice
 	pool       *bufferpool.Pool
 	acc        *accumulator.Accumulator
 	leaderless *accumulator.Leader
@@ -27,7 +28,7 @@ type client struct {
 	fresh      []*batch.Batch
 }
 
-func newClient(d dice, bufferBytes int64) client {
+func newClient(d draw.Dice, bufferBytes int64) client {
 	pool := bufferpool.New(bufferBytes, bufferpool.Hooks{Poison: true})
 	return client{
 		dice: d, pool: pool, acc: accumulator.New(pool, dispatch.New(dispatch.Config{LanePendingMax: 1})),
@@ -37,7 +38,7 @@ func newClient(d dice, bufferBytes int64) client {
 
 // topic is a topic as the producer has it, with what was told about its records.
 type topic struct {
-	*Topic
+	*draw.Topic
 	number  int
 	core    *core.Topic
 	acc     *accumulator.Topic
@@ -64,7 +65,7 @@ type part struct {
 	lagUntil time.Duration
 }
 
-func (s *schedule) addTopic(t *Topic) {
+func (s *schedule) addTopic(t *draw.Topic) {
 	boarding := &accumulator.Settings{
 		BatchBytes: t.BatchBytes, BatchBytesMax: max(t.BatchBytes, s.setup.Client.RequestBytesMax-200), OneRecord: t.OneRecord,
 		Compresses: t.Codec != compress.None,
@@ -88,7 +89,7 @@ const partitionsMax = 6
 
 // createTopic makes the topic at the brokers.
 func (s *schedule) createTopic(t *topic, partitions int) {
-	t.id = s.cluster.CreateTopic(s.clock(), t.Name, partitions, model.TopicOptions{
+	t.id = s.cluster.CreateTopic(s.Clock(), t.Name, partitions, model.TopicOptions{
 		MinInSync: s.setup.Cluster.MinInSync, BatchBytesMax: t.BytesMax, LogAppendTime: t.LogAppendTime,
 		Unclean: s.setup.Cluster.Unclean, Compacted: t.Compacted,
 	})
@@ -118,17 +119,17 @@ func (s *schedule) topicOf(l *core.Lane) *topic {
 
 // load plans what is written.
 func (s *schedule) load() {
-	l, d := &s.setup.Load, newDice(s.setup.Seed, purposeLoad)
+	l, d := &s.setup.Load, draw.NewDice(s.setup.Seed, draw.ForLoad)
 	for left := l.Records; left > 0; {
-		at := d.within(faultsEnd)
+		at := d.Within(draw.FaultsEnd)
 		for range min(left, 1+d.IntN(l.Burst)) {
 			r := drawRecord(s.setup, d)
-			s.after(at+d.within(20*time.Millisecond), func() { s.produce(&r) })
+			s.After(at+d.Within(20*time.Millisecond), func() { s.produce(&r) })
 			left--
 		}
 	}
 	for range l.Flushes {
-		s.after(d.within(faultsEnd), s.flush)
+		s.After(d.Within(draw.FaultsEnd), s.flush)
 	}
 }
 
@@ -142,14 +143,14 @@ type record struct {
 	newsLate  time.Duration
 }
 
-func drawRecord(s *Setup, d dice) record {
-	r := record{topic: d.IntN(len(s.Topics)), partition: d.Int32N(60), payload: d.IntN(pick(d, 20, 200)), waiter: d.chance(s.Load.WaitersOf100)}
-	if d.chance(s.Load.HotOf100) {
+func drawRecord(s *draw.Setup, d draw.Dice) record {
+	r := record{topic: d.IntN(len(s.Topics)), partition: d.Int32N(60), payload: d.IntN(draw.Pick(d, 20, 200)), waiter: d.Chance(s.Load.WaitersOf100)}
+	if d.Chance(s.Load.HotOf100) {
 		r.topic, r.partition = 0, 0
 	}
-	r.keyless = d.chance(s.Topics[r.topic].KeylessOf100)
-	if d.chance(20) {
-		r.newsLate = d.within(5 * time.Millisecond)
+	r.keyless = d.Chance(s.Topics[r.topic].KeylessOf100)
+	if d.Chance(20) {
+		r.newsLate = d.Within(5 * time.Millisecond)
 	}
 	return r
 }
@@ -176,7 +177,7 @@ func (s *schedule) produce(r *record) {
 		value[i] = byte(int(sequence) + i/7)
 	}
 	t.history.Stamp(value, key, sequence)
-	stamp := s.clock().UnixMilli()
+	stamp := s.Clock().UnixMilli()
 	if t.Aged {
 		stamp -= ageMillis
 	}
@@ -184,13 +185,13 @@ func (s *schedule) produce(r *record) {
 	how := &accumulator.Boarding{Partition: p, Callback: t, Tag: uint64(sequence), Waiter: r.waiter}
 	_, err := s.client.acc.Append(context.Background(), t.acc, entry, how)
 	clear(value) // the caller's bytes are the caller's again
-	s.note(s.now, "produce t%d/%d record %d, %d bytes", int64(t.number), int64(p.Number), int64(sequence), int64(len(value)))
+	s.Note(s.Now, "produce t%d/%d record %d, %d bytes", int64(t.number), int64(p.Number), int64(sequence), int64(len(value)))
 	if err != nil {
 		s.refused(t, sequence, err)
 		return
 	}
 	if r.newsLate > 0 {
-		s.after(r.newsLate, s.news)
+		s.After(r.newsLate, s.news)
 	} else {
 		s.news()
 	}
@@ -203,7 +204,7 @@ func (s *schedule) refused(t *topic, sequence uint32, err error) {
 	switch {
 	case errors.Is(err, accumulator.ErrFull):
 		s.news()
-		s.core.Pressure(s.now)
+		s.core.Pressure(s.Now)
 	case !errors.Is(err, core.ErrHalted):
 		s.broke("a record was refused: %v", err)
 	}
@@ -216,9 +217,9 @@ func (s *schedule) news() {
 		signals, s.client.fresh = p.TakeNews(s.client.fresh[:0])
 		lane := p.Sender.(*core.Lane)
 		for _, b := range s.client.fresh { // by this clock, not by the accumulator's
-			b.Created, b.Aged = s.now, s.topicOf(lane).Aged
+			b.Created, b.Aged = s.Now, s.topicOf(lane).Aged
 		}
-		s.core.News(s.now, lane, signals, s.client.fresh)
+		s.core.News(s.Now, lane, signals, s.client.fresh)
 	}
 }
 
@@ -230,5 +231,5 @@ func (s *schedule) flush() {
 	done := make(chan struct{})
 	s.doing.flushes = append(s.doing.flushes, done)
 	s.news()
-	s.core.Flush(s.now, done)
+	s.core.Flush(s.Now, done)
 }

@@ -1,9 +1,9 @@
 // Package play runs the sender's core against the model of the brokers: one goroutine, no clock, no socket, everything
-// drawn from a seed. A schedule is a configuration (Setup), a plan of faults (fault.Plan) and a few seconds of invented
+// drawn from a seed. A schedule is a configuration (draw.Setup), a plan of faults (fault.Plan) and a few seconds of invented
 // time in which a producer writes, the plan happens, and then nothing fails any more; after that every record must have
 // had its one outcome, and package check compares what was told with the logs.
 //
-//	seed ─▶ Draw ─▶ Setup, Plan ─▶ Play ─▶ Result: trace, counts, violations ─▶ Shrink
+//	seed ─▶ draw ─▶ Setup, Plan ─▶ Play ─▶ Result: trace, counts, violations ─▶ fault.Shrink
 //
 //	workload ─▶ accumulator ─▶ core.Core ─▶ Effects ─▶ link: frames, in order ─▶ model.Cluster
 //	 (produce.go)                 ▲                       (link.go, serve.go)         ▲

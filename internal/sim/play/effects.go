@@ -30,7 +30,7 @@ func (s effects) Release(b *batch.Batch) { s.client.acc.ReleaseBatch(b) }
 func (s effects) Encode(r *core.Request, b *batch.Batch) {
 	s.doing.compressing[b] = true
 	codec := core.LaneOf(b).Topic.Config.Codec
-	s.after(s.client.dice.within(workMax), func() {
+	s.After(s.client.dice.Within(workMax), func() {
 		delete(s.doing.compressing, b)
 		c, err := s.player.compressor(codec)
 		if err == nil {
@@ -42,7 +42,7 @@ func (s effects) Encode(r *core.Request, b *batch.Batch) {
 			s.broke("compression: %v", err)
 		}
 		b.Seal()
-		s.core.Encoded(s.now, r)
+		s.core.Encoded(s.Now, r)
 	})
 }
 
@@ -55,9 +55,9 @@ func (s effects) Resolve(l *core.Lane, b *batch.Batch, o batch.Outcome) {
 			code = 2
 		}
 	}
-	s.note(s.now, "resolve t%d/%d epoch %d sequence %d count %d: offset %d, failure %d", int64(t.number), int64(l.Part.Number), int64(b.Epoch()),
+	s.Note(s.Now, "resolve t%d/%d epoch %d sequence %d count %d: offset %d, failure %d", int64(t.number), int64(l.Part.Number), int64(b.Epoch()),
 		int64(b.Sequence()), int64(b.Count()), o.Offset, code)
-	if age := s.now - b.Created; age > s.setup.Client.DeliveryTimeout+workMax {
+	if age := s.Now - b.Created; age > s.setup.Client.DeliveryTimeout+workMax {
 		s.broke("told after %v, the delivery timeout is %v", age, s.setup.Client.DeliveryTimeout)
 	}
 	if s.doing.compressing[b] {
@@ -118,30 +118,30 @@ func (s effects) Refresh(string) { s.refresh() }
 func (s effects) Hint(r *core.Request, p core.Passenger, a *answers.Answer) {
 	t, number := s.topicOf(p.Lane), p.Lane.Part.Number
 	id, leader, epoch := p.Lane.Topic.ID, a.Leader, a.Epoch
-	s.after(s.client.dice.within(3*time.Millisecond), func() { s.hinted(t, number, id, leadership{leader, epoch}) })
+	s.After(s.client.dice.Within(3*time.Millisecond), func() { s.hinted(t, number, id, leadership{leader, epoch}) })
 }
 
 func (s effects) FetchID() {
-	s.after(s.client.dice.within(50*time.Millisecond), func() {
+	s.After(s.client.dice.Within(50*time.Millisecond), func() {
 		if s.doing.stopped {
 			return
 		}
-		if s.now < s.doing.noIDUntil {
-			s.core.ProducerID(s.now, idempotence.ProducerID{}, errRefused)
+		if s.Now < s.doing.noIDUntil {
+			s.core.ProducerID(s.Now, idempotence.ProducerID{}, errRefused)
 			return
 		}
 		id := idempotence.ProducerID{ID: s.cluster.InitProducerID()}
 		if left := s.setup.Client.EpochsLeft; left >= 0 {
 			id.Epoch = math.MaxInt16 - left
 		}
-		s.note(s.now, "producer id %d epoch %d", id.ID, int64(id.Epoch))
-		s.core.ProducerID(s.now, id, nil)
+		s.Note(s.Now, "producer id %d epoch %d", id.ID, int64(id.Epoch))
+		s.core.ProducerID(s.Now, id, nil)
 	})
 }
 
 func (s effects) Lost(l *core.Lane, loss settling.Loss) {
 	t := s.topicOf(l)
-	s.note(s.now, "t%d/%d: lost %d to %d", int64(t.number), int64(l.Part.Number), loss.From, loss.To)
+	s.Note(s.Now, "t%d/%d: lost %d to %d", int64(t.number), int64(l.Part.Number), loss.From, loss.To)
 	s.result.Alarms++
 	if s.isLost(t, l.Part.Number, loss) {
 		return
@@ -168,12 +168,12 @@ func (s *schedule) isLost(t *topic, partition int32, loss settling.Loss) bool {
 }
 
 func (s effects) Departed(l *core.Lane, b *batch.Batch, why batch.Reason) {
-	s.note(s.now, "depart t%d/%d epoch %d sequence %d count %d, reason %d, attempt %d", int64(s.topicOf(l).number), int64(l.Part.Number),
+	s.Note(s.Now, "depart t%d/%d epoch %d sequence %d count %d, reason %d, attempt %d", int64(s.topicOf(l).number), int64(l.Part.Number),
 		int64(b.Epoch()), int64(b.Sequence()), int64(b.Count()), int64(why), int64(b.Sender.Attempts+1))
 }
 
 func (s effects) Retried(l *core.Lane, b *batch.Batch, _ error) {
-	s.note(s.now, "retry t%d/%d epoch %d sequence %d", int64(s.topicOf(l).number), int64(l.Part.Number), int64(b.Epoch()), int64(b.Sequence()))
+	s.Note(s.Now, "retry t%d/%d epoch %d sequence %d", int64(s.topicOf(l).number), int64(l.Part.Number), int64(b.Epoch()), int64(b.Sequence()))
 }
 
 func (s effects) Answered(*core.Request, time.Duration, error) {}

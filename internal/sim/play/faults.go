@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/omnibus-kafka/omnibus/internal/sim/check"
+	"github.com/omnibus-kafka/omnibus/internal/sim/draw"
 	"github.com/omnibus-kafka/omnibus/internal/sim/fault"
 	"github.com/omnibus-kafka/omnibus/internal/sim/model"
 )
@@ -26,23 +27,23 @@ func (s *schedule) fault(f *fault.Fault) {
 			done = s.topicFault(t, f)
 		}
 	case f.Kind == fault.NoID:
-		s.doing.noIDUntil, s.doing.excused, done = s.now+f.Lasts(), true, true
+		s.doing.noIDUntil, s.doing.excused, done = s.Now+f.Lasts(), true, true
 	case f.Kind == fault.Expire:
-		s.cluster.ExpireProducers(s.clock())
+		s.cluster.ExpireProducers(s.Clock())
 		done = true
 	}
 	if done {
 		s.result.Faults++
-		s.note(s.now, "FAULT %d", f.At)
-		if s.text != nil {
-			fmt.Fprintf(s.text, "            %s %s for %d, n %d\n", f.Target, f.Kind, f.For, f.N)
+		s.Note(s.Now, "FAULT %d", f.At)
+		if s.Text != nil {
+			fmt.Fprintf(s.Text, "            %s %s for %d, n %d\n", f.Target, f.Kind, f.For, f.N)
 		}
 	}
 }
 
 // brokerFault reports whether it took place: a broker that is down already cannot be killed.
 func (s *schedule) brokerFault(p *peer, f *fault.Fault) bool {
-	until := s.now + f.Lasts()
+	until := s.Now + f.Lasts()
 	if !s.cluster.Up(p.id) || (!s.cluster.Hears(p.id) && slices.Contains([]fault.Kind{fault.Freeze, fault.Isolate, fault.Stop}, f.Kind)) {
 		return false
 	}
@@ -51,7 +52,7 @@ func (s *schedule) brokerFault(p *peer, f *fault.Fault) bool {
 		s.down(p, f)
 	case fault.Freeze:
 		p.frozen = until
-		s.cutOff(p, f.Lasts()+s.dice.within(30*time.Millisecond)) // it answers a little before it hears what it missed
+		s.cutOff(p, f.Lasts()+s.dice.Within(30*time.Millisecond)) // it answers a little before it hears what it missed
 	case fault.Isolate:
 		s.cutOff(p, f.Lasts())
 	case fault.Reset:
@@ -69,7 +70,7 @@ func (s *schedule) brokerFault(p *peer, f *fault.Fault) bool {
 		p.refusing = until
 	case fault.Throttle:
 		s.cluster.Throttle(p.id, time.Duration(f.N)*time.Millisecond)
-		s.after(f.Lasts(), func() { s.cluster.Throttle(p.id, 0) })
+		s.After(f.Lasts(), func() { s.cluster.Throttle(p.id, 0) })
 	case fault.Deaf:
 		p.deaf = until
 	default:
@@ -81,13 +82,13 @@ func (s *schedule) brokerFault(p *peer, f *fault.Fault) bool {
 // down ends a broker's process for a while. Now and then it comes back under another address.
 func (s *schedule) down(p *peer, f *fault.Fault) {
 	if f.Kind == fault.Stop {
-		s.cluster.Shutdown(s.clock(), p.id)
+		s.cluster.Shutdown(s.Clock(), p.id)
 	} else {
-		s.cluster.Kill(s.clock(), p.id)
+		s.cluster.Kill(s.Clock(), p.id)
 		s.fenceLater(p)
 	}
 	s.crash(p)
-	s.after(f.Lasts(), func() { s.start(p, f.At%10 == 0) })
+	s.After(f.Lasts(), func() { s.start(p, f.At%10 == 0) })
 }
 
 // start starts a broker that is down.
@@ -95,37 +96,37 @@ func (s *schedule) start(p *peer, elsewhere bool) {
 	if s.cluster.Up(p.id) {
 		return
 	}
-	s.note(s.now, "start %d", int64(p.id))
+	s.Note(s.Now, "start %d", int64(p.id))
 	if elsewhere {
 		p.moves++
 		p.address = fmt.Sprintf("b%d:%d", p.id, 9092+p.moves)
 	}
-	s.cluster.Start(s.clock(), p.id)
+	s.cluster.Start(s.Clock(), p.id)
 	s.copySoon()
 }
 
 // cutOff isolates a broker from the others for a while.
 func (s *schedule) cutOff(p *peer, lasts time.Duration) {
-	s.cluster.Isolate(s.clock(), p.id)
+	s.cluster.Isolate(s.Clock(), p.id)
 	s.fenceLater(p)
-	s.after(lasts, func() { s.rejoin(p) })
+	s.After(lasts, func() { s.rejoin(p) })
 }
 
 // rejoin ends an isolation.
 func (s *schedule) rejoin(p *peer) {
 	if s.cluster.Up(p.id) && !s.cluster.Hears(p.id) {
-		s.note(s.now, "rejoin %d", int64(p.id))
-		s.cluster.Rejoin(s.clock(), p.id)
+		s.Note(s.Now, "rejoin %d", int64(p.id))
+		s.cluster.Rejoin(s.Clock(), p.id)
 		s.copySoon()
 	}
 }
 
 // fenceLater has the controller give a broker up that it does not hear from for too long.
 func (s *schedule) fenceLater(p *peer) {
-	s.after(s.setup.Cluster.SessionMax, func() {
+	s.After(s.setup.Cluster.SessionMax, func() {
 		if !s.cluster.Hears(p.id) {
-			s.note(s.now, "fence %d", int64(p.id))
-			s.cluster.Fence(s.clock(), p.id)
+			s.Note(s.Now, "fence %d", int64(p.id))
+			s.cluster.Fence(s.Clock(), p.id)
 			s.copySoon()
 		}
 	})
@@ -138,19 +139,19 @@ func (s *schedule) partitionFault(t *topic, number int32, f *fault.Fault) bool {
 	case fault.Move, fault.Unclean:
 		return s.elect(t, at, int32(f.N), f.Kind == fault.Unclean)
 	case fault.Leaderless:
-		s.cluster.Elect(s.clock(), at, -1)
-		s.after(f.Lasts(), func() { s.revive(at) })
+		s.cluster.Elect(s.Clock(), at, -1)
+		s.After(f.Lasts(), func() { s.revive(at) })
 	case fault.Lag:
-		p.lagUntil = s.now + f.Lasts()
+		p.lagUntil = s.Now + f.Lasts()
 	case fault.Trim:
 		return s.trim(t, at)
 	case fault.Error, fault.ErrorAfter, fault.Omit:
-		s.doing.excused = s.doing.excused || final(int16(f.N))
+		s.doing.excused = s.doing.excused || draw.Final(int16(f.N))
 		p.oneShots = append(p.oneShots, oneShot{f.Kind, int16(f.N)})
 	case fault.Foreign:
 		if leader := s.cluster.Leader(at); leader > 0 {
-			foreign := &model.Batch{ProducerID: -1, ProducerEpoch: -1, Sequence: -1, Count: int32(f.N), MaxTimestamp: s.clock().UnixMilli(), Bytes: 100}
-			s.cluster.Produce(s.clock(), leader, &model.ProduceRequest{Acks: 1, Sent: []model.Sent{{Topic: t.Name, Partition: number, Batch: foreign}}})
+			foreign := &model.Batch{ProducerID: -1, ProducerEpoch: -1, Sequence: -1, Count: int32(f.N), MaxTimestamp: s.Clock().UnixMilli(), Bytes: 100}
+			s.cluster.Produce(s.Clock(), leader, &model.ProduceRequest{Acks: 1, Sent: []model.Sent{{Topic: t.Name, Partition: number, Batch: foreign}}})
 			s.copySoon()
 		}
 	default:
@@ -163,7 +164,7 @@ func (s *schedule) partitionFault(t *topic, number int32, f *fault.Fault) bool {
 func (s *schedule) inSync(at model.TopicPartition) []int32 {
 	for _, p := range s.peers {
 		if s.cluster.Hears(p.id) {
-			return s.cluster.TopicNamed(s.clock(), p.id, at.Topic).Partitions[at.Partition].ISR
+			return s.cluster.TopicNamed(s.Clock(), p.id, at.Topic).Partitions[at.Partition].ISR
 		}
 	}
 	return nil
@@ -176,7 +177,7 @@ func (s *schedule) elect(t *topic, at model.TopicPartition, node int32, unclean 
 		return false
 	}
 	t.truncated = t.truncated || unclean
-	s.cluster.Elect(s.clock(), at, node)
+	s.cluster.Elect(s.Clock(), at, node)
 	s.copySoon()
 	return true
 }
@@ -188,7 +189,7 @@ func (s *schedule) revive(at model.TopicPartition) {
 	}
 	for _, id := range s.inSync(at) {
 		if s.cluster.Hears(id) && slices.Contains(s.cluster.Brokers(), id) {
-			s.cluster.Elect(s.clock(), at, id)
+			s.cluster.Elect(s.Clock(), at, id)
 			s.copySoon()
 			return
 		}
@@ -210,7 +211,7 @@ func (s *schedule) trim(t *topic, at model.TopicPartition) bool {
 		}
 	}
 	s.doing.excused = true // what was in doubt may have been deleted
-	s.cluster.DeleteRecords(s.clock(), at, high)
+	s.cluster.DeleteRecords(s.Clock(), at, high)
 	return true
 }
 
@@ -231,9 +232,9 @@ func (s *schedule) topicFault(t *topic, f *fault.Fault) bool {
 		if count == partitionsMax {
 			return false
 		}
-		s.cluster.AddPartitions(s.clock(), t.Name, count+1)
+		s.cluster.AddPartitions(s.Clock(), t.Name, count+1)
 		t.parts = append(t.parts, new(part))
-		s.after(s.dice.within(100*time.Millisecond), s.refresh)
+		s.After(s.dice.Within(100*time.Millisecond), s.refresh)
 	case fault.Deny:
 		s.doing.excused = true
 		s.cluster.Deny(t.Name, model.Read, true)
@@ -249,7 +250,7 @@ func (s *schedule) copySoon() {
 		return
 	}
 	s.doing.copying = true
-	s.after(s.dice.within(s.quick(s.setup.Cluster.CopyMax)), s.copyAll)
+	s.After(s.dice.Within(s.quick(s.setup.Cluster.CopyMax)), s.copyAll)
 }
 
 // copyAll lets every follower copy once, and again as long as that changes something or somebody waits.
@@ -259,13 +260,13 @@ func (s *schedule) copyAll() {
 	for _, t := range s.client.topics {
 		for number, p := range t.parts {
 			at := model.TopicPartition{Topic: t.Name, Partition: int32(number)}
-			if p.lagUntil > s.now {
-				s.after(p.lagUntil-s.now, s.copySoon)
+			if p.lagUntil > s.Now {
+				s.After(p.lagUntil-s.Now, s.copySoon)
 				continue
 			}
 			for _, peer := range s.peers {
 				high, end := s.cluster.Watermark(at, peer.id)
-				s.cluster.Replicate(s.clock(), at, peer.id)
+				s.cluster.Replicate(s.Clock(), at, peer.id)
 				newHigh, newEnd := s.cluster.Watermark(at, peer.id)
 				moved = moved || high != newHigh || end != newEnd
 			}
@@ -278,7 +279,7 @@ func (s *schedule) copyAll() {
 
 // mend ends all faults: from now on nothing goes wrong any more.
 func (s *schedule) mend() {
-	s.note(s.now, "mend")
+	s.Note(s.Now, "mend")
 	s.doing.mended, s.doing.noIDUntil = true, 0
 	for _, p := range s.peers {
 		p.frozen, p.blackhole, p.swallow, p.delayed, p.refusing, p.deaf = 0, 0, 0, 0, 0, 0
@@ -293,6 +294,6 @@ func (s *schedule) mend() {
 		}
 	}
 	for range 5 {
-		s.after(s.dice.within(s.quick(s.setup.Cluster.CopyMax)), s.copySoon)
+		s.After(s.dice.Within(s.quick(s.setup.Cluster.CopyMax)), s.copySoon)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/omnibus-kafka/omnibus/internal/sender/core"
+	"github.com/omnibus-kafka/omnibus/internal/sim/draw"
 	"github.com/omnibus-kafka/omnibus/internal/sim/model"
 )
 
@@ -17,7 +18,7 @@ type peer struct {
 	link    *link      // nil while there is none
 	moves   int        // addresses so far
 	dials   uint64
-	dice    dice
+	dice    draw.Dice
 	boots   int // processes so far; a connection is with one of them
 
 	// Until when something is wrong with it.
@@ -25,7 +26,7 @@ type peer struct {
 	delay                                               time.Duration
 }
 
-func newPeer(id int32, d dice) *peer {
+func newPeer(id int32, d draw.Dice) *peer {
 	return &peer{id: id, dice: d, address: fmt.Sprintf("b%d:9092", id)}
 }
 
@@ -33,7 +34,7 @@ func newPeer(id int32, d dice) *peer {
 type link struct {
 	peer *peer
 	boot int
-	dice dice
+	dice draw.Dice
 	// closed is set at the producer's end, of which the core hears a little later. cut vanishes what is under way.
 	closed, cut bool
 	// swallowed is set once an answer vanished: none can come after it.
@@ -77,24 +78,24 @@ func (s effects) Connect(n *core.Node) {
 	if p.link != nil {
 		s.broke("a second connection to broker %d", p.id)
 	}
-	address, wait := n.Address, p.dice.within(connectMax)
-	if max(p.frozen, p.blackhole) > s.now {
+	address, wait := n.Address, p.dice.Within(connectMax)
+	if max(p.frozen, p.blackhole) > s.Now {
 		wait = s.setup.Client.RequestTimeout
 	}
-	s.after(wait, func() {
-		s.note(s.now, "connect %d", int64(p.id))
+	s.After(wait, func() {
+		s.Note(s.Now, "connect %d", int64(p.id))
 		if s.doing.stopped || !s.takes(p) || p.address != address {
-			s.core.ConnectFailed(s.now, n)
+			s.core.ConnectFailed(s.Now, n)
 			s.refresh()
 			return
 		}
-		l := &link{peer: p, boot: p.boots, dice: newDice(s.setup.Seed, purposeLinks*uint64(p.id)+p.dials)}
+		l := &link{peer: p, boot: p.boots, dice: draw.NewDice(s.setup.Seed, draw.ForLinks*uint64(p.id)+p.dials)}
 		p.dials++
 		p.link = l
 		if n.Address != address {
 			s.hangUp(l, true)
 		}
-		s.core.Connected(s.now, n, nil)
+		s.core.Connected(s.Now, n, nil)
 	})
 }
 
@@ -108,7 +109,7 @@ func (s *schedule) quick(usual time.Duration) time.Duration {
 
 // takes reports whether a broker takes connections.
 func (s *schedule) takes(p *peer) bool {
-	return s.cluster.Up(p.id) && max(p.frozen, p.blackhole, p.refusing) <= s.now
+	return s.cluster.Up(p.id) && max(p.frozen, p.blackhole, p.refusing) <= s.Now
 }
 
 func (s effects) Disconnect(n *core.Node, _ error) {
@@ -127,11 +128,11 @@ func (s effects) Send(n *core.Node, r *core.Request) bool {
 	if l.frames = append(l.frames, f); len(l.frames) > s.setup.Client.InFlightMax {
 		s.broke("%d requests in flight", len(l.frames))
 	}
-	l.writeFree = max(l.writeFree, s.now) + l.dice.within(writeMax)
-	s.after(l.writeFree-s.now, func() { s.write(f) })
-	s.after(s.setup.Client.RequestTimeout, func() {
+	l.writeFree = max(l.writeFree, s.Now) + l.dice.Within(writeMax)
+	s.After(l.writeFree-s.Now, func() { s.write(f) })
+	s.After(s.setup.Client.RequestTimeout, func() {
 		if !l.closed && slices.Contains(l.frames, f) {
-			s.note(s.now, "request timeout at %d", int64(l.peer.id))
+			s.Note(s.Now, "request timeout at %d", int64(l.peer.id))
 			s.hangUp(l, false)
 		}
 	})
@@ -149,13 +150,13 @@ func (s *schedule) write(f *frame) {
 	}
 	s.take(f)
 	f.written = true
-	if f.lost = l.cut || l.peer.blackhole > s.now; f.lost {
+	if f.lost = l.cut || l.peer.blackhole > s.Now; f.lost {
 		l.cut = true
 	}
-	l.arriveFree = max(l.arriveFree, s.now) + l.dice.within(s.quick(s.setup.Cluster.TravelMax))
-	s.after(l.arriveFree-s.now, func() { s.arrive(f) })
+	l.arriveFree = max(l.arriveFree, s.Now) + l.dice.Within(s.quick(s.setup.Cluster.TravelMax))
+	s.After(l.arriveFree-s.Now, func() { s.arrive(f) })
 	if f.acks == 0 {
-		s.after(0, func() {
+		s.After(0, func() {
 			if !l.closed {
 				s.done(f, nil)
 			}
@@ -179,8 +180,8 @@ func (s *schedule) arrive(f *frame) {
 // serve lets the broker read the connection's next request, if it is not at one, or standing still.
 func (s *schedule) serve(l *link) {
 	for l.serving == nil && len(l.arrived) > 0 {
-		if wait := max(l.held, l.peer.frozen); wait > s.now {
-			s.after(wait-s.now, func() { s.serve(l) })
+		if wait := max(l.held, l.peer.frozen); wait > s.Now {
+			s.After(wait-s.Now, func() { s.serve(l) })
 			return
 		}
 		f := l.arrived[0]
@@ -189,7 +190,7 @@ func (s *schedule) serve(l *link) {
 			continue
 		}
 		l.serving, f.served = f, true
-		l.held = max(l.held, s.now+l.dice.within(s.quick(s.setup.Cluster.ServeMax)))
+		l.held = max(l.held, s.Now+l.dice.Within(s.quick(s.setup.Cluster.ServeMax)))
 		s.handle(f)
 		s.poll()
 	}
@@ -222,20 +223,20 @@ func (s *schedule) answer(f *frame) {
 		return
 	case f.acks == 0:
 		if failed { // the only way to tell a producer that wants no answer
-			s.after(l.dice.within(s.quick(s.setup.Cluster.TravelMax)), func() { s.hangUp(l, false) })
+			s.After(l.dice.Within(s.quick(s.setup.Cluster.TravelMax)), func() { s.hangUp(l, false) })
 		}
 		return
-	case l.swallowed || l.peer.swallow > s.now:
+	case l.swallowed || l.peer.swallow > s.Now:
 		l.swallowed = true
 		return
 	}
-	wait := l.dice.within(s.quick(s.setup.Cluster.TravelMax))
-	if l.peer.delayed > s.now {
+	wait := l.dice.Within(s.quick(s.setup.Cluster.TravelMax))
+	if l.peer.delayed > s.Now {
 		wait += l.peer.delay
 	}
-	l.answerFree = max(l.answerFree, s.now+wait)
-	s.after(l.answerFree-s.now, func() {
-		if l.closed || l.cut || l.peer.blackhole > s.now {
+	l.answerFree = max(l.answerFree, s.Now+wait)
+	s.After(l.answerFree-s.Now, func() {
+		if l.closed || l.cut || l.peer.blackhole > s.Now {
 			l.cut = l.cut || !l.closed
 			return
 		}
@@ -247,14 +248,14 @@ func (s *schedule) answer(f *frame) {
 // throttled is the answer's arrival.
 func (s *schedule) throttled(f *frame, millis int32) {
 	s.drop(f)
-	s.note(s.now, "answer from %d", int64(f.link.peer.id))
-	s.core.Done(s.now, f.request, time.Duration(millis)*time.Millisecond, true, nil)
+	s.Note(s.Now, "answer from %d", int64(f.link.peer.id))
+	s.core.Done(s.Now, f.request, time.Duration(millis)*time.Millisecond, true, nil)
 }
 
 // done tells the core the end of a request.
 func (s *schedule) done(f *frame, err error) {
 	s.drop(f)
-	s.core.Done(s.now, f.request, 0, f.written, err)
+	s.core.Done(s.Now, f.request, 0, f.written, err)
 }
 
 func (s *schedule) drop(f *frame) {
@@ -269,23 +270,23 @@ func (s *schedule) hangUp(l *link, peaceful bool) {
 		return
 	}
 	l.closed = true
-	s.note(s.now, "connection with %d ends", int64(l.peer.id))
+	s.Note(s.Now, "connection with %d ends", int64(l.peer.id))
 	s.leaveBehind(l)
 	wait := time.Duration(0)
-	if l.dice.chance(30) {
-		wait = l.dice.within(noticeMax)
+	if l.dice.Chance(30) {
+		wait = l.dice.Within(noticeMax)
 	}
-	s.after(wait, func() {
+	s.After(wait, func() {
 		frames := l.frames
 		l.frames = nil
-		partly := l.dice.chance(50)
+		partly := l.dice.Chance(50)
 		for _, f := range frames {
 			written := f.written || partly
 			partly = partly && f.written // of one request at most a part was written
-			s.core.Done(s.now, f.request, 0, written, errLost)
+			s.core.Done(s.Now, f.request, 0, written, errLost)
 		}
 		l.peer.link = nil
-		s.core.Disconnected(s.now, l.peer.node, peaceful && len(frames) == 0)
+		s.core.Disconnected(s.Now, l.peer.node, peaceful && len(frames) == 0)
 		if !peaceful {
 			s.refresh()
 		}
@@ -304,7 +305,7 @@ func (s *schedule) leaveBehind(l *link) {
 	kept := 0
 	if s.setup.Cluster.Late && !l.cut {
 		kept = l.dice.IntN(len(unread) + 1)
-		l.held = s.now + l.dice.within(lateMax)
+		l.held = s.Now + l.dice.Within(lateMax)
 	}
 	s.result.Late += kept
 	for _, f := range unread[kept:] {
@@ -323,6 +324,6 @@ func (s *schedule) crash(p *peer) {
 	}
 	if l := p.link; l != nil {
 		l.cut = true
-		s.after(l.dice.within(s.quick(s.setup.Cluster.TravelMax)), func() { s.hangUp(l, false) })
+		s.After(l.dice.Within(s.quick(s.setup.Cluster.TravelMax)), func() { s.hangUp(l, false) })
 	}
 }

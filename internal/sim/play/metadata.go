@@ -5,12 +5,13 @@ import (
 
 	"github.com/omnibus-kafka/omnibus/internal/bufferpool"
 	"github.com/omnibus-kafka/omnibus/internal/sender/core"
+	"github.com/omnibus-kafka/omnibus/internal/sim/draw"
 	"github.com/omnibus-kafka/omnibus/internal/sim/model"
 )
 
 // picture is what the producer knows of the cluster, as package metadata would have it.
 type picture struct {
-	dice   dice
+	dice   draw.Dice
 	asking bool
 	topics []topicPicture
 }
@@ -30,7 +31,7 @@ func (s *schedule) refresh() {
 		return
 	}
 	s.picture.asking = true
-	s.after(2*time.Millisecond+s.picture.dice.within(20*time.Millisecond), s.ask)
+	s.After(2*time.Millisecond+s.picture.dice.Within(20*time.Millisecond), s.ask)
 }
 
 // ask asks a broker that can be asked.
@@ -42,19 +43,19 @@ func (s *schedule) ask() {
 		}
 	}
 	if len(reachable) == 0 {
-		s.after(20*time.Millisecond, s.ask)
+		s.After(20*time.Millisecond, s.ask)
 		return
 	}
-	p := pick(s.picture.dice, reachable...)
+	p := draw.Pick(s.picture.dice, reachable...)
 	brokers := s.brokers()
 	states := make([]model.TopicState, len(s.client.topics))
 	for i, t := range s.client.topics {
-		states[i] = s.cluster.TopicNamed(s.clock(), p.id, t.Name)
+		states[i] = s.cluster.TopicNamed(s.Clock(), p.id, t.Name)
 	}
-	s.note(s.now, "metadata from %d", int64(p.id))
-	s.after(s.picture.dice.within(10*time.Millisecond), func() {
+	s.Note(s.Now, "metadata from %d", int64(p.id))
+	s.After(s.picture.dice.Within(10*time.Millisecond), func() {
 		s.picture.asking = false
-		s.core.Brokers(s.now, brokers)
+		s.core.Brokers(s.Now, brokers)
 		for i := range states {
 			s.merge(s.client.topics[i], &states[i])
 		}
@@ -63,7 +64,7 @@ func (s *schedule) ask() {
 
 // answers reports whether a broker answers requests other than Produce.
 func (s *schedule) answers(p *peer) bool {
-	return s.cluster.Up(p.id) && max(p.frozen, p.blackhole, p.deaf) <= s.now
+	return s.cluster.Up(p.id) && max(p.frozen, p.blackhole, p.deaf) <= s.Now
 }
 
 // brokers lists those that are alive.
@@ -130,9 +131,9 @@ func (s *schedule) lead(t *topic) {
 		leader := core.Leader{Partition: partition, Leader: -1, Epoch: -1, TopicID: s.idOf(known)}
 		if i < len(known.leaders) {
 			leader.Leader, leader.Epoch = known.leaders[i].leader, known.leaders[i].epoch
-			s.note(s.now, "t%d/%d is led by %d, epoch %d", int64(t.number), int64(i), int64(leader.Leader), int64(leader.Epoch))
+			s.Note(s.Now, "t%d/%d is led by %d, epoch %d", int64(t.number), int64(i), int64(leader.Leader), int64(leader.Epoch))
 		}
 		news = append(news, leader)
 	}
-	s.core.Leaders(s.now, news)
+	s.core.Leaders(s.Now, news)
 }

@@ -1,7 +1,6 @@
 package play
 
 import (
-	"container/heap"
 	"errors"
 	"fmt"
 	"io"
@@ -14,8 +13,10 @@ import (
 	"github.com/omnibus-kafka/omnibus/internal/compress"
 	"github.com/omnibus-kafka/omnibus/internal/sender/answers"
 	"github.com/omnibus-kafka/omnibus/internal/sender/core"
+	"github.com/omnibus-kafka/omnibus/internal/sim/draw"
 	"github.com/omnibus-kafka/omnibus/internal/sim/fault"
 	"github.com/omnibus-kafka/omnibus/internal/sim/model"
+	"github.com/omnibus-kafka/omnibus/internal/sim/timeline"
 )
 
 // Result is what a schedule came to.
@@ -36,6 +37,13 @@ type Result struct {
 	// Violations are the broken promises, nil for none.
 	Violations []string
 }
+
+// How long a schedule plays: what has no outcome by settledMax never will.
+const (
+	settledMax = draw.FaultsEnd + 30*time.Second
+	lateMax    = 2 * time.Second
+	workMax    = 10 * time.Millisecond // for a worker to compress a batch
+)
 
 // eventsMax is how many steps a schedule may take: more means that the core does not come to rest.
 const eventsMax = 200_000
@@ -65,11 +73,11 @@ func (p *Player) compressor(codec compress.Codec) (*compress.Compressor, error) 
 
 // schedule is one run.
 type schedule struct {
-	timeline
-	trace
-	setup  *Setup
+	timeline.Timeline
+	timeline.Trace
+	setup  *draw.Setup
 	player *Player
-	dice   dice
+	dice   draw.Dice
 	result Result
 
 	core    *core.Core
@@ -109,7 +117,7 @@ var (
 )
 
 // Play runs a schedule. What happens is written to text as well, unless that is nil.
-func (p *Player) Play(setup *Setup, plan fault.Plan, text io.Writer) (result Result) {
+func (p *Player) Play(setup *draw.Setup, plan fault.Plan, text io.Writer) (result Result) {
 	s := p.newSchedule(setup, text)
 	defer func() {
 		if v := recover(); v != nil {
@@ -117,10 +125,10 @@ func (p *Player) Play(setup *Setup, plan fault.Plan, text io.Writer) (result Res
 		}
 		s.asked.end()
 		result = s.result
-		result.Trace = s.hash
+		result.Trace = s.Sum
 	}()
 	for i := range plan {
-		s.after(plan[i].Time(), func() { s.fault(&plan[i]) })
+		s.After(plan[i].Time(), func() { s.fault(&plan[i]) })
 	}
 	s.plan()
 	s.play()
@@ -128,10 +136,10 @@ func (p *Player) Play(setup *Setup, plan fault.Plan, text io.Writer) (result Res
 	return s.result
 }
 
-func (p *Player) newSchedule(setup *Setup, text io.Writer) *schedule {
+func (p *Player) newSchedule(setup *draw.Setup, text io.Writer) *schedule {
 	s := &schedule{
-		setup: setup, player: p, dice: newDice(setup.Seed, purposeWorld), trace: trace{hash: hashBasis, text: text},
-		picture: picture{dice: newDice(setup.Seed, purposeMetadata)}, doing: doings{compressing: make(map[*batch.Batch]bool)},
+		setup: setup, player: p, dice: draw.NewDice(setup.Seed, draw.ForWorld), Trace: timeline.Trace{Text: text},
+		picture: picture{dice: draw.NewDice(setup.Seed, draw.ForMetadata)}, doing: doings{compressing: make(map[*batch.Batch]bool)},
 		asked: inquiries{waiting: make([][]question, setup.Cluster.Nodes+1), busy: make([]bool, setup.Cluster.Nodes+1)},
 	}
 	c := &setup.Client
@@ -146,9 +154,9 @@ func (p *Player) newSchedule(setup *Setup, text io.Writer) *schedule {
 		ReplicaLagMax: setup.Cluster.LagMax, UnknownProducerID: setup.Cluster.Old,
 	})
 	for id := range setup.Cluster.Nodes {
-		s.peers = append(s.peers, newPeer(int32(id+1), newDice(setup.Seed, purposePeers+uint64(id))))
+		s.peers = append(s.peers, newPeer(int32(id+1), draw.NewDice(setup.Seed, draw.ForPeers+uint64(id))))
 	}
-	s.client = newClient(newDice(setup.Seed, purposeClient), c.BufferBytes)
+	s.client = newClient(draw.NewDice(setup.Seed, draw.ForClient), c.BufferBytes)
 	for i := range setup.Topics {
 		s.addTopic(&setup.Topics[i])
 	}
@@ -166,23 +174,23 @@ func refuse(code int16, message string) error {
 // broke notes a broken promise.
 func (s *schedule) broke(format string, args ...any) {
 	if len(s.result.Violations) < violationsMax {
-		at := fmt.Sprintf("at %.3f ms: ", s.now.Seconds()*1000)
+		at := fmt.Sprintf("at %.3f ms: ", s.Now.Seconds()*1000)
 		s.result.Violations = append(s.result.Violations, at+fmt.Sprintf(format, args...))
 	}
-	s.note(s.now, "BROKEN")
+	s.Note(s.Now, "BROKEN")
 }
 
 // plan makes everything happen that no fault is and that does not follow from something else.
 func (s *schedule) plan() {
 	s.refresh()
 	s.load()
-	s.after(faultsEnd, s.mend)
+	s.After(draw.FaultsEnd, s.mend)
 	if l := &s.setup.Load; l.Close > 0 {
-		s.after(l.Close, func() {
+		s.After(l.Close, func() {
 			s.doing.closed = true
 			s.news()
-			s.core.Close(s.now)
-			s.after(l.CloseMax, s.stop)
+			s.core.Close(s.Now)
+			s.After(l.CloseMax, s.stop)
 		})
 	}
 }
@@ -194,7 +202,7 @@ func (s *schedule) play() {
 		if run == nil {
 			return
 		}
-		if s.now > settledMax {
+		if s.Now > settledMax {
 			return // what has no outcome by now, judge finds; an expired timer may be left
 		}
 		run()
@@ -211,27 +219,26 @@ func (s *schedule) next() (run func()) {
 	const never = time.Duration(math.MaxInt64)
 	wake, elapse, event := never, never, never
 	if at := s.core.Next(); at != 0 {
-		wake = max(at, s.now)
+		wake = max(at, s.Now)
 	}
 	if at := s.cluster.Next(); !at.IsZero() {
-		elapse = max(at.Sub(epoch()), s.now)
+		elapse = max(at.Sub(timeline.Epoch()), s.Now)
 	}
-	if len(s.queue) > 0 {
-		event = s.queue[0].at
+	if at, ok := s.Timeline.Next(); ok {
+		event = at
 	}
 	first := min(wake, elapse, event)
 	switch {
 	case first == never:
 		return nil
 	case first == wake:
-		run = func() { s.core.Tick(s.now) }
+		run = func() { s.core.Tick(s.Now) }
 	case first == elapse:
-		run = func() { s.cluster.Tick(s.clock()) }
+		run = func() { s.cluster.Tick(s.Clock()) }
 	default:
-		run = s.queue[0].run
-		heap.Pop(&s.queue)
+		run = s.Take()
 	}
-	s.now = first
+	s.Now = first
 	return run
 }
 
@@ -240,10 +247,10 @@ func (s *schedule) stop() {
 	if s.doing.stopped {
 		return
 	}
-	s.note(s.now, "stop")
+	s.Note(s.Now, "stop")
 	s.news()
 	s.doing.stopped = true
-	s.core.Abort(s.now, errClosed)
+	s.core.Abort(s.Now, errClosed)
 	for _, p := range s.peers {
 		if p.link != nil {
 			s.hangUp(p.link, true)

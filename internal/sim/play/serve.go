@@ -50,7 +50,7 @@ func (s *schedule) take(f *frame) {
 				return
 			}
 			b := part.batch
-			s.note(s.now, "write to %d: t%d/%d epoch %d sequence %d count %d", int64(f.link.peer.id), int64(part.topic.number), int64(part.partition),
+			s.Note(s.Now, "write to %d: t%d/%d epoch %d sequence %d count %d", int64(f.link.peer.id), int64(part.topic.number), int64(part.partition),
 				int64(b.ProducerEpoch), int64(b.Sequence), int64(b.Count))
 			f.parts = append(f.parts, part)
 		}
@@ -130,7 +130,7 @@ func (s *schedule) handle(f *frame) {
 		}
 	}
 	s.result.Requests++
-	f.answer = s.cluster.Produce(s.clock(), f.link.peer.id, r)
+	f.answer = s.cluster.Produce(s.Clock(), f.link.peer.id, r)
 }
 
 // response lays out a broker's answer, and reports whether it has an error.
@@ -150,7 +150,7 @@ func (s *schedule) response(f *frame) (resp *wire.ProduceResponse, failed bool) 
 		if p.shot != nil {
 			told.Code, told.BaseOffset = p.shot.code, -1
 		}
-		s.note(s.now, "broker %d: t%d/%d epoch %d sequence %d: code %d, offset %d", int64(f.link.peer.id), int64(p.topic.number), int64(p.partition),
+		s.Note(s.Now, "broker %d: t%d/%d epoch %d sequence %d: code %d, offset %d", int64(f.link.peer.id), int64(p.topic.number), int64(p.partition),
 			int64(p.batch.ProducerEpoch), int64(p.batch.Sequence), int64(told.Code), told.BaseOffset)
 		switch told.Code {
 		case answers.OutOfOrderSequence, answers.InvalidProducerEpoch, answers.UnknownProducerID:

@@ -21,6 +21,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/omnibus-kafka/omnibus/internal/sim/draw"
 	"github.com/omnibus-kafka/omnibus/internal/sim/fault"
 	"github.com/omnibus-kafka/omnibus/internal/sim/play"
 )
@@ -67,7 +68,7 @@ func main() {
 
 // one plays a seed with its trace, and reports whether all promises were kept.
 func one(o *options, out io.Writer) (ok bool, err error) {
-	setup, plan := play.Draw(o.seed)
+	setup, plan := draw.Plan(o.seed)
 	if o.plan != "" {
 		file, err := os.Open(o.plan)
 		if err != nil {
@@ -87,7 +88,7 @@ func one(o *options, out io.Writer) (ok bool, err error) {
 }
 
 // describe prints a schedule and what it came to.
-func describe(out io.Writer, setup *play.Setup, plan fault.Plan, result *play.Result) error {
+func describe(out io.Writer, setup *draw.Setup, plan fault.Plan, result *play.Result) error {
 	configuration, err := json.Marshal(setup)
 	if err != nil {
 		return err
@@ -158,7 +159,7 @@ func (r *run) work() {
 		if (r.seeds > 0 && seed >= r.from+r.seeds) || (!r.until.IsZero() && time.Now().After(r.until)) {
 			return
 		}
-		setup, plan := play.Draw(seed)
+		setup, plan := draw.Plan(seed)
 		result := player.Play(setup, plan, nil)
 		differs := r.twice && player.Play(setup, plan, nil).Trace != result.Trace
 		if r.count(seed, &result, differs) {
@@ -187,7 +188,7 @@ func (r *run) count(seed uint64, result *play.Result, differs bool) (enough bool
 const shrinkMax = 2000
 
 // shrunk is the plan made as small as it still fails.
-func shrunk(player *play.Player, setup *play.Setup, plan fault.Plan) fault.Plan {
+func shrunk(player *play.Player, setup *draw.Setup, plan fault.Plan) fault.Plan {
 	return fault.Shrink(plan, shrinkMax, func(p fault.Plan) bool { return len(player.Play(setup, p, nil).Violations) > 0 })
 }
 
@@ -195,14 +196,14 @@ func shrunk(player *play.Player, setup *play.Setup, plan fault.Plan) fault.Plan 
 func (r *run) explain(out io.Writer) error {
 	player := play.NewPlayer()
 	for _, seed := range r.mu.failed {
-		setup, plan := play.Draw(seed)
+		setup, plan := draw.Plan(seed)
 		result := player.Play(setup, plan, nil)
 		fmt.Fprintf(out, "seed %d: %s\n", seed, result.Violations[0])
 	}
 	if r.quiet {
 		return nil
 	}
-	setup, plan := play.Draw(r.mu.failed[0])
+	setup, plan := draw.Plan(r.mu.failed[0])
 	plan = shrunk(player, setup, plan)
 	fmt.Fprintf(out, "\nseed %d, its plan shrunk to %d faults:\n", setup.Seed, len(plan))
 	result := player.Play(setup, plan, out)

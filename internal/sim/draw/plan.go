@@ -1,19 +1,19 @@
-package play
+package draw
 
 import (
 	"github.com/omnibus-kafka/omnibus/internal/sender/answers"
 	"github.com/omnibus-kafka/omnibus/internal/sim/fault"
 )
 
-// Draw makes the configuration of a seed, and the plan of what goes wrong.
-func Draw(seed uint64) (*Setup, fault.Plan) {
+// Plan makes the configuration of a seed, and the plan of what goes wrong.
+func Plan(seed uint64) (*Setup, fault.Plan) {
 	s := draw(seed)
-	d := newDice(seed, purposePlan)
+	d := NewDice(seed, ForPlan)
 	kinds := s.kinds(d)
 	var p fault.Plan
-	for range pick(d, 0, 20, 30, 40, 60) {
+	for range Pick(d, 0, 20, 30, 40, 60) {
 		if len(kinds) > 0 {
-			p = append(p, s.drawFault(d, pick(d, kinds...)))
+			p = append(p, s.drawFault(d, Pick(d, kinds...)))
 		}
 	}
 	p.Sort()
@@ -21,11 +21,11 @@ func Draw(seed uint64) (*Setup, fault.Plan) {
 }
 
 // kinds are those of which the schedule has faults: about half of all, as often as they stand here.
-func (s *Setup) kinds(d dice) (kinds []fault.Kind) {
+func (s *Setup) kinds(d Dice) (kinds []fault.Kind) {
 	const often = 4
 	add := func(allowed bool, weight int, all ...fault.Kind) {
 		for _, k := range all {
-			if on := d.chance(50); !on || !allowed {
+			if on := d.Chance(50); !on || !allowed {
 				continue
 			}
 			for range weight {
@@ -40,24 +40,24 @@ func (s *Setup) kinds(d dice) (kinds []fault.Kind) {
 	add(s.Cluster.Nodes > 1, 2, fault.Isolate)
 	add(s.Cluster.Nodes > 1 && s.Cluster.Unclean, 2, fault.Unclean)
 	add(s.Cluster.Stepwise, 2, fault.Lag)
-	add(s.aged(), 2*often, fault.Expire)
-	trims := d.chance(50) && !s.aged() && !s.Cluster.Unclean && !s.Cluster.Mute // what was deleted cannot be settled without reading
+	add(s.Aged(), 2*often, fault.Expire)
+	trims := d.Chance(50) && !s.Aged() && !s.Cluster.Unclean && !s.Cluster.Mute // what was deleted cannot be settled without reading
 	add(trims, 2, fault.Trim)
-	add(!s.aged() && !trims, 1, fault.Deny)
-	add(!s.Cluster.ByName && d.chance(25), 1, fault.Recreate)
-	add(d.chance(10), 1, fault.NoID)
+	add(!s.Aged() && !trims, 1, fault.Deny)
+	add(!s.Cluster.ByName && d.Chance(25), 1, fault.Recreate)
+	add(d.Chance(10), 1, fault.NoID)
 	return kinds
 }
 
 // drawFault makes a fault of a kind.
-func (s *Setup) drawFault(d dice, k fault.Kind) fault.Fault {
-	end := faultsEnd.Milliseconds()
+func (s *Setup) drawFault(d Dice, k fault.Kind) fault.Fault {
+	end := FaultsEnd.Milliseconds()
 	f := fault.Fault{At: d.Int64N(end), Kind: k}
 	topic := &s.Topics[d.IntN(len(s.Topics))]
-	if d.chance(s.Load.HotOf100) {
+	if d.Chance(s.Load.HotOf100) {
 		topic = &s.Topics[0]
 	}
-	lasts := min(1+d.Int64N(pick[int64](d, 30, 200, 700)), end-f.At)
+	lasts := min(1+d.Int64N(Pick[int64](d, 30, 200, 700)), end-f.At)
 	switch k {
 	case fault.Kill, fault.Stop, fault.Freeze, fault.Isolate, fault.Blackhole, fault.Swallow, fault.Refuse, fault.Deaf, fault.Delay, fault.Throttle, fault.Reset:
 		f.Target = fault.Broker(1 + d.Int32N(int32(s.Cluster.Nodes)))
@@ -78,9 +78,9 @@ func (s *Setup) drawFault(d dice, k fault.Kind) fault.Fault {
 	case fault.Move, fault.Unclean:
 		f.N = 1 + d.Int64N(int64(s.Cluster.Nodes))
 	case fault.Error:
-		f.N = int64(pick(d, refusals()...))
+		f.N = int64(Pick(d, refusals()...))
 	case fault.ErrorAfter:
-		f.N = int64(pick(d, ambiguous()...))
+		f.N = int64(Pick(d, ambiguous()...))
 	case fault.Foreign:
 		f.N = 1 + d.Int64N(5)
 	}
@@ -96,8 +96,8 @@ func refusals() []int16 {
 	}
 }
 
-// final reports whether records may fail for a refusal, though nothing is wrong with them.
-func final(code int16) bool {
+// Final reports whether records may fail for a refusal, though nothing is wrong with them.
+func Final(code int16) bool {
 	switch code {
 	case answers.MessageTooLarge, answers.InvalidRecord, 29, answers.CorruptMessage:
 		return true

@@ -1,4 +1,4 @@
-package play
+package draw
 
 import (
 	"fmt"
@@ -88,45 +88,41 @@ type Load struct {
 	Close, CloseMax time.Duration
 }
 
-// When things happen.
-const (
-	faultsEnd  = 1500 * time.Millisecond // the last fault begins and ends by then
-	settledMax = faultsEnd + 30*time.Second
-	lateMax    = 2 * time.Second
-	workMax    = 10 * time.Millisecond // for a worker to compress a batch
-)
+// FaultsEnd is when the last fault has begun and ended.
+const FaultsEnd = 1500 * time.Millisecond
 
-// dice are a seed's choices.
-type dice struct{ *rand.Rand }
+// Dice are a seed's choices.
+type Dice struct{ *rand.Rand }
 
-// newDice returns the dice of a seed for one purpose, so that one purpose's choices do not depend on another's.
-func newDice(seed, purpose uint64) dice { return dice{rand.New(rand.NewPCG(seed, purpose))} }
+// NewDice returns the Dice of a seed for one purpose, so that one purpose's choices do not depend on another's.
+func NewDice(seed, purpose uint64) Dice { return Dice{rand.New(rand.NewPCG(seed, purpose))} }
 
-// chance is true in so many of 100 cases.
-func (d dice) chance(of100 int) bool { return d.IntN(100) < of100 }
+// Chance is true in so many of 100 cases.
+func (d Dice) Chance(of100 int) bool { return d.IntN(100) < of100 }
 
-// within is a time up to limit.
-func (d dice) within(limit time.Duration) time.Duration {
+// Within is a time up to limit.
+func (d Dice) Within(limit time.Duration) time.Duration {
 	return time.Duration(d.Int64N(int64(limit) + 1))
 }
 
-func pick[T any](d dice, values ...T) T { return values[d.IntN(len(values))] }
+// Pick is one of some values.
+func Pick[T any](d Dice, values ...T) T { return values[d.IntN(len(values))] }
 
-// The purposes for which a seed draws.
+// The purposes for which a seed draws. Of peers and links there are many: each has a number that begins there.
 const (
-	purposeSetup = iota
-	purposePlan
-	purposeLoad
-	purposeWorld
-	purposeClient
-	purposeMetadata
-	purposePeers = 16
-	purposeLinks = 1 << 20
+	ForSetup = iota
+	ForPlan
+	ForLoad
+	ForWorld
+	ForClient
+	ForMetadata
+	ForPeers = 16
+	ForLinks = 1 << 20
 )
 
 // draw makes the configuration of a seed.
 func draw(seed uint64) *Setup {
-	d := newDice(seed, purposeSetup)
+	d := NewDice(seed, ForSetup)
 	s := &Setup{Seed: seed, Client: drawClient(d), Cluster: drawCluster(d), Load: drawLoad(d)}
 	for i := range 1 + d.IntN(3) {
 		s.Topics = append(s.Topics, drawTopic(d, i))
@@ -134,14 +130,14 @@ func draw(seed uint64) *Setup {
 	if s.Client.EpochsLeft >= 0 { // another producer id fences nobody
 		s.Cluster.Late = false
 	}
-	if s.aged() { // see invariant 2, and DESIGN §4.3: nobody can find out, or tell a late request
+	if s.Aged() { // see invariant 2, and DESIGN §4.3: nobody can find out, or tell a late request
 		s.Cluster.Late, s.Cluster.Mute, s.Cluster.Unclean, s.Cluster.Old = false, false, false, false
 	}
 	return s
 }
 
-// aged reports whether brokers may forget the producer.
-func (s *Setup) aged() bool {
+// Aged reports whether brokers may forget the producer.
+func (s *Setup) Aged() bool {
 	for i := range s.Topics {
 		if s.Topics[i].Aged {
 			return true
@@ -150,66 +146,66 @@ func (s *Setup) aged() bool {
 	return false
 }
 
-func drawClient(d dice) Client {
+func drawClient(d Dice) Client {
 	c := Client{
-		InFlightMax: pick(d, 1, 2, 5, 5, 5), RequestBytesMax: pick(d, 2000, 6000, 20000), BufferBytes: pick[int64](d, 128<<10, 256<<10, 1<<20),
-		Encoders: pick(d, 1, 2, 4), Retries: -1, Halt: d.chance(15), DeliveryTimeout: 120 * time.Second,
-		RequestTimeout: pick[time.Duration](d, 150, 300, 300, 700) * time.Millisecond, EpochsLeft: -1,
+		InFlightMax: Pick(d, 1, 2, 5, 5, 5), RequestBytesMax: Pick(d, 2000, 6000, 20000), BufferBytes: Pick[int64](d, 128<<10, 256<<10, 1<<20),
+		Encoders: Pick(d, 1, 2, 4), Retries: -1, Halt: d.Chance(15), DeliveryTimeout: 120 * time.Second,
+		RequestTimeout: Pick[time.Duration](d, 150, 300, 300, 700) * time.Millisecond, EpochsLeft: -1,
 	}
-	if d.chance(10) {
+	if d.Chance(10) {
 		c.Retries = d.IntN(4)
 	}
-	if d.chance(30) {
-		c.DeliveryTimeout = pick[time.Duration](d, 100, 400, 1500) * time.Millisecond
+	if d.Chance(30) {
+		c.DeliveryTimeout = Pick[time.Duration](d, 100, 400, 1500) * time.Millisecond
 	}
-	if d.chance(15) {
+	if d.Chance(15) {
 		c.EpochsLeft = int16(d.IntN(3))
 	}
 	return c
 }
 
-func drawCluster(d dice) Cluster {
+func drawCluster(d Dice) Cluster {
 	c := Cluster{
-		Nodes: pick(d, 1, 3, 3, 3), MinInSync: 1 + d.IntN(2), Stepwise: d.chance(50), CopyMax: pick[time.Duration](d, 2, 10, 60) * time.Millisecond,
-		LagMax: pick[time.Duration](d, 200, 1000, 30_000) * time.Millisecond, SessionMax: pick[time.Duration](d, 50, 200, 500) * time.Millisecond,
-		Unclean: d.chance(12), Mute: d.chance(20), ByName: d.chance(10), Old: d.chance(8), Late: d.chance(60), ServeMax: pick[time.Duration](d, 0, 3, 30, 100) * time.Millisecond,
-		TravelMax: pick[time.Duration](d, 2, 10, 40) * time.Millisecond,
+		Nodes: Pick(d, 1, 3, 3, 3), MinInSync: 1 + d.IntN(2), Stepwise: d.Chance(50), CopyMax: Pick[time.Duration](d, 2, 10, 60) * time.Millisecond,
+		LagMax: Pick[time.Duration](d, 200, 1000, 30_000) * time.Millisecond, SessionMax: Pick[time.Duration](d, 50, 200, 500) * time.Millisecond,
+		Unclean: d.Chance(12), Mute: d.Chance(20), ByName: d.Chance(10), Old: d.Chance(8), Late: d.Chance(60), ServeMax: Pick[time.Duration](d, 0, 3, 30, 100) * time.Millisecond,
+		TravelMax: Pick[time.Duration](d, 2, 10, 40) * time.Millisecond,
 	}
-	c.AskMax = pick[time.Duration](d, 5, 50, 400) * time.Millisecond
+	c.AskMax = Pick[time.Duration](d, 5, 50, 400) * time.Millisecond
 	if c.Nodes == 1 {
 		c.MinInSync, c.Stepwise = 1, false
 	}
 	return c
 }
 
-func drawTopic(d dice, number int) Topic {
+func drawTopic(d Dice, number int) Topic {
 	t := Topic{
 		Name: fmt.Sprintf("t%d", number), Partitions: 1 + d.IntN(3), Acks: -1, Idempotent: true,
-		Linger: d.within(15 * time.Millisecond), BatchBytes: pick(d, 150, 400, 1500), OneRecord: d.chance(5), BytesMax: 1 << 20,
-		LogAppendTime: d.chance(15), Compacted: d.chance(15), Aged: d.chance(10),
+		Linger: d.Within(15 * time.Millisecond), BatchBytes: Pick(d, 150, 400, 1500), OneRecord: d.Chance(5), BytesMax: 1 << 20,
+		LogAppendTime: d.Chance(15), Compacted: d.Chance(15), Aged: d.Chance(10),
 	}
-	if number > 0 && d.chance(50) {
-		t.Idempotent, t.Acks, t.Aged = false, pick[int16](d, -1, 1, 1, 0), false
+	if number > 0 && d.Chance(50) {
+		t.Idempotent, t.Acks, t.Aged = false, Pick[int16](d, -1, 1, 1, 0), false
 	}
-	if d.chance(35) {
-		t.Codec = pick(d, compress.Snappy, compress.Snappy, compress.LZ4, compress.Gzip, compress.Zstd)
+	if d.Chance(35) {
+		t.Codec = Pick(d, compress.Snappy, compress.Snappy, compress.LZ4, compress.Gzip, compress.Zstd)
 	}
-	if d.chance(10) {
-		t.BytesMax = pick(d, 500, 1200)
+	if d.Chance(10) {
+		t.BytesMax = Pick(d, 500, 1200)
 	}
 	if t.Compacted {
-		t.KeylessOf100 = pick(d, 0, 2, 15)
+		t.KeylessOf100 = Pick(d, 0, 2, 15)
 	}
 	return t
 }
 
-func drawLoad(d dice) Load {
+func drawLoad(d Dice) Load {
 	l := Load{
-		Records: pick(d, 15, 50, 120, 250), Burst: pick(d, 1, 5, 30), HotOf100: pick(d, 0, 70), WaitersOf100: pick(d, 0, 10, 50),
-		Flushes: pick(d, 0, 0, 3),
+		Records: Pick(d, 15, 50, 120, 250), Burst: Pick(d, 1, 5, 30), HotOf100: Pick(d, 0, 70), WaitersOf100: Pick(d, 0, 10, 50),
+		Flushes: Pick(d, 0, 0, 3),
 	}
-	if d.chance(30) {
-		l.Close, l.CloseMax = 1+d.within(faultsEnd), pick[time.Duration](d, 0, 200, 1000, 60_000)*time.Millisecond
+	if d.Chance(30) {
+		l.Close, l.CloseMax = 1+d.Within(FaultsEnd), Pick[time.Duration](d, 0, 200, 1000, 60_000)*time.Millisecond
 	}
 	return l
 }
