@@ -9,6 +9,7 @@ type log struct {
 	start, end, high int64
 	producers        producers
 	snapshots        []snapshot // the newest last
+	below            *Batch     // the last one that was deleted; nil for none
 }
 
 // snapshot is the file from which a broker restores the producers of the log up to an offset.
@@ -88,7 +89,10 @@ func (l *log) truncate(offset int64, c clock) {
 // trim removes what stands wholly before the offset, as retention or DeleteRecords do. Producers are kept.
 func (l *log) trim(offset int64) {
 	l.start = min(max(l.start, offset), l.end)
-	l.batches = slices.Delete(l.batches, 0, l.find(l.start))
+	if n := l.find(l.start); n > 0 {
+		l.below = l.batches[n-1]
+		l.batches = slices.Delete(l.batches, 0, n)
+	}
 }
 
 // common is the offset up to which two logs have the same batches.
@@ -98,8 +102,11 @@ func (l *log) common(other *log) int64 {
 		if j := other.find(b.Offset); j < len(other.batches) && other.batches[j] == b {
 			return b.LastOffset() + 1
 		}
-		if b.LastOffset() < other.start { // deleted there: nobody can tell, and it goes here too
+		switch {
+		case b == other.below:
 			return other.start
+		case b.LastOffset() < other.start: // it cannot be compared (AbstractFetcherThread: then the high watermark counts)
+			return min(l.high, l.end)
 		}
 	}
 	return max(l.start, min(l.end, other.start))
@@ -109,6 +116,7 @@ func (l *log) common(other *log) int64 {
 func (l *log) copyFrom(other *log) (copied bool) {
 	if l.end < other.start { // what came before is gone
 		l.batches, l.start, l.end, l.producers = nil, other.start, other.start, make(producers)
+		l.below, l.snapshots = other.below, nil
 		copied = true
 	}
 	for _, b := range other.batches[other.find(l.end):] {

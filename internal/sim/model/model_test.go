@@ -295,3 +295,30 @@ func TestWhatAnIsolatedLeaderTookIsCutAwayAlsoWhereOthersDeletedTheirs(t *testin
 		}
 	}
 }
+
+func TestNoReplicaRemembersABatchThatWasCutAwayWhereTheLogsCannotBeCompared(t *testing.T) {
+	r := newRig(t, Options{Nodes: 3, Election: true}, TopicOptions{})
+	r.must(1, -1, 0, "0")
+	r.Isolate(r.now, 1)
+	r.send(1, 1, 1) // at the offset 1, where the others get something else
+	r.Fence(r.now, 1)
+	foreign := &Batch{ProducerID: -1, Sequence: -1, Count: 1}
+	r.Produce(r.now, 2, &ProduceRequest{Acks: 1, Sent: []Sent{{Topic: "t", Batch: foreign}}})
+	r.DeleteRecords(r.now, r.at, 2)
+	r.Rejoin(r.now, 1)
+	if _, end := r.Watermark(r.at, 1); end != 2 {
+		t.Errorf("the log ends at %d", end)
+	}
+	r.known(2, 0)
+	r.known(1, -1)
+}
+
+func TestAFollowerThatHasEverythingRemembersItsProducersWhenAllIsDeleted(t *testing.T) {
+	r := newRig(t, Options{Nodes: 3, Election: true}, TopicOptions{})
+	r.must(1, -1, 0, "0")
+	r.DeleteRecords(r.now, r.at, 1)
+	r.must(1, -1, 1, "1")
+	r.known(2, 1)
+	r.Fence(r.now, 1)
+	r.must(2, -1, 0, "0")
+}
