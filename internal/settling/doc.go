@@ -29,10 +29,22 @@
 //	 5. Acked records are lost only if the log says so: it ends before them, or holds something else in their place. Retention
 //	    and compaction explain their absence too, and raise no alarm.
 //
+// # The stages of a partition
+//
+//	Settled ──answer lost, number refused──▶ Unsettled ──nothing in flight──▶ Asked
+//	   ▲                                         ▲                              │
+//	   │                                         └──no answer, other leader─────┤
+//	   ├──none or the oldest is in: it goes next────────────────────────────────┤
+//	   ├──a number is missing: next epoch───────────────────────────────────────┤
+//	   │                                                                        ▼
+//	   ├──offsets found, or given up── Locating ◀─▶ Relocating ◀──ack── Confirming (some are in: the newest of them goes again)
+//	   │                                                ▲
+//	   └──none is recognized: unknown── Guessing ──ack──┘    (who may not ask, and was refused: newest first)
+//
 // Asking and reading need READ on the topic. Who may only write is told so once; its batches then go again oldest first, and
 // when a broker answers 45, which proves that it remembers the producer, newest first until one is recognized: all before
 // that one are in. A wrong guess is refused, never appended.
 //
-// Rejected: asking after every retriable error. A broker that answers has its memory; only lost connections, changed
-// leaders and refused numbers put it in doubt.
+// Rejected: asking after every retriable error. What a broker refuses before it appends is not in the log; lost connections,
+// errors after an append, changed leaders and refused numbers put a batch in doubt, and nothing else.
 package settling

@@ -35,9 +35,9 @@ func Of(result *wire.ProduceResult) Answer {
 // Times tells which answers of a topic have the time that its records have in the log.
 type Times struct{ stamped bool }
 
-// Of is the broker's time of an accepted batch, or -1 where records keep their own. The answer to a repetition has one whatever the
+// LogAppendTime is the broker's time of an accepted batch, or -1 where records keep their own. The answer to a repetition has one whatever the
 // topic's rule is (UnifiedLog.append), so that only what is told of others counts.
-func (t *Times) Of(a *Answer, repeated bool) int64 {
+func (t *Times) LogAppendTime(a *Answer, repeated bool) int64 {
 	if !repeated {
 		t.stamped = a.LogAppendTime >= 0
 	}

@@ -9,7 +9,7 @@ func TestTheAnswerToARepetitionTellsTheTimeOnlyWhereTheTopicStamps(t *testing.T)
 		repeated bool
 		want     int64
 	}{{5, true, -1}, {-1, false, -1}, {6, true, -1}, {7, false, 7}, {8, true, 8}, {-1, false, -1}, {9, true, -1}} {
-		if got := times.Of(&Answer{LogAppendTime: c.time}, c.repeated); got != c.want {
+		if got := times.LogAppendTime(&Answer{LogAppendTime: c.time}, c.repeated); got != c.want {
 			t.Errorf("answer %d: %d, want %d", i, got, c.want)
 		}
 	}

@@ -103,7 +103,7 @@ func (c *Core) judge(r *Request, p Passenger, a *answers.Answer) {
 func (c *Core) acked(p Passenger, a *answers.Answer) {
 	l, b := p.Lane, p.Batch
 	l.Topic.fitsBytes = max(l.Topic.fitsBytes, b.Bytes())
-	o := batch.Outcome{Offset: max(a.Offset, -1), LogAppendTime: l.Topic.times.Of(a, b.Sender.InDoubt)}
+	o := batch.Outcome{Offset: max(a.Offset, -1), LogAppendTime: l.Topic.times.LogAppendTime(a, b.Sender.InDoubt)}
 	c.offRequest(p)
 	if l.proves(b) {
 		c.confirmed(l, b, o)
