@@ -197,11 +197,14 @@ func (s *schedule) revive(at model.TopicPartition) {
 }
 
 // trim deletes what consumers can read, and keeps it for the judge. It needs that something was acknowledged before: else a
-// producer that finds nothing of itself cannot tell whether there was anything.
+// producer that finds nothing of itself cannot tell whether there was anything. And it needs that all brokers reach each
+// other: one that led and was deposed would tell of batches that nobody has, and, once it leads again with all that deleted,
+// take the next one for the producer's first.
 func (s *schedule) trim(t *topic, at model.TopicPartition) bool {
 	p, leader := t.parts[at.Partition], s.cluster.Leader(at)
 	known := func(r told) bool { return r.partition == at.Partition && r.fate == check.Acked && r.offset >= 0 }
-	if leader < 1 || t.recreated || !slices.ContainsFunc(t.told, known) {
+	apart := func(p *peer) bool { return !s.cluster.Hears(p.id) }
+	if leader < 1 || t.recreated || slices.ContainsFunc(s.peers, apart) || !slices.ContainsFunc(t.told, known) {
 		return false
 	}
 	high, _ := s.cluster.Watermark(at, leader)

@@ -71,7 +71,7 @@ func (s *schedule) judgeTopic(t *topic) {
 
 // tolerated are the violations that are none, because nobody promised otherwise.
 func (s *schedule) tolerated(t *topic) (kinds []check.Kind) {
-	if !t.Idempotent {
+	if !t.Idempotent || t.recreated { // one topic after another has no order
 		kinds = append(kinds, check.Reorder)
 	}
 	if t.Acks != -1 || s.setup.Cluster.Unclean {
