@@ -39,9 +39,9 @@ verdict = if [ -n "$$failed" ]; then echo "== failed:$$failed"; exit 1; fi; echo
 
 test: format vet
 	@$(if $(race),,echo "== without the race detector: no C compiler";) failed=; \
-	$(foreach dir,$(filter-out $(measuring),$(modules)),$(call test,$(dir),$(race) -timeout 8m)) \
-	$(foreach dir,$(filter $(measuring),$(modules)),$(call test,$(dir),$(race) -short -count=1 -timeout 4m)) \
-	$(foreach dir,$(filter $(measuring),$(modules)),$(call test,$(dir),-p 1 -count=1 -timeout 15m)) \
+	$(foreach dir,$(filter-out $(measuring),$(modules)),$(call test,$(dir),$(race) -timeout 15m)) \
+	$(foreach dir,$(filter $(measuring),$(modules)),$(call test,$(dir),$(race) -short -count=1 -timeout 10m)) \
+	$(foreach dir,$(filter $(measuring),$(modules)),$(call test,$(dir),-p 1 -count=1 -timeout 30m)) \
 	$(verdict)
 
 check: format vet lint
