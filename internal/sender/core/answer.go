@@ -66,7 +66,7 @@ func (c *Core) judge(r *Request, p Passenger, a *answers.Answer) {
 	err := c.Config.Refusal(a.Code, a.Message)
 	switch meaning {
 	case answers.MeansMoved:
-		if a.Leader >= 0 && a.Epoch > p.Lane.epoch {
+		if a.Leader >= 0 && a.Epoch > p.Lane.epoch && p.topicID == p.Lane.id { // not of a topic that is no more
 			c.do.Hint(r, p, a)
 		}
 		c.do.Refresh(p.Lane.Topic.Name)

@@ -88,8 +88,12 @@ func (c *Core) lead(news *Leader) {
 func (c *Core) identify(l *Lane, id [16]byte) (another bool) {
 	known := l.id
 	l.Topic.ID, l.id = id, id
-	if known == id || known == [16]byte{} || l.num == nil {
-		return false // where brokers only just learned to tell ids, the table moves the numbers over
+	switch {
+	case known == id || l.num == nil:
+		return false
+	case known == [16]byte{}: // brokers only just learned to tell ids: the numbers are this topic's from now on
+		c.table.Get(id, l.Topic.Name, l.Part.Number)
+		return false
 	}
 	c.located(l, nil)
 	l.doubt = doubt{Case: settling.Case{Ticket: l.doubt.Ticket + 1}}

@@ -292,11 +292,14 @@ func (s *script) brokerAt(c *command) {
 	s.core.Brokers(s.now, []Broker{s.broker(int32(c.number("n", 1)), c.text("address", "one:9092"))})
 }
 
-// leader names a partition's leader: n (-1 for none), epoch, life (of the topic, which gets another id with each).
+// leader names a partition's leader: n (-1 for none), epoch, life (of the topic, which gets another id with each, or none if it
+// is "unnamed").
 func (s *script) leader(c *command) {
 	p := s.partition(c.words[0])
 	id := [16]byte{byte(c.number("life", 1))}
-	copy(id[1:], p.Topic.Name)
+	if copy(id[1:], p.Topic.Name); c.has("unnamed") {
+		id = [16]byte{}
+	}
 	s.core.Leaders(s.now, []Leader{{Partition: p, Leader: int32(c.number("n", 1)), Epoch: int32(c.number("epoch", 1)), TopicID: id}})
 }
 
