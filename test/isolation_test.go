@@ -2,6 +2,7 @@ package test
 
 import (
 	"context"
+	"encoding/binary"
 	"net"
 	"slices"
 	"sync"
@@ -9,9 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/omnibus-kafka/omnibus"
 	"github.com/omnibus-kafka/omnibus/kafkatest"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // The test of the hung broker.
@@ -39,14 +41,14 @@ func TestHungBrokerLeavesTheOthersTheirRate(t *testing.T) {
 	acceptUnseen(cluster)
 	proxy := kafkatest.NewProxy(t, cluster.Brokers()[1])
 	config := omnibus.Config{Brokers: cluster.Brokers(), BufferBytes: 16 << 20}
-	control := startStream(open(t, config), 0)
+	control := startStream(openOnForgetful(t, config), 0)
 	config.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 		if address == proxy.Target() {
 			address = proxy.Addr()
 		}
 		return new(net.Dialer).DialContext(ctx, network, address)
 	}
-	p := open(t, config)
+	p := openOnForgetful(t, config)
 	healthy, hung := startStream(p, 0), startStream(p, 1)
 	stop := func() {
 		control.stop()
@@ -93,6 +95,7 @@ func TestHungBrokerLeavesTheOthersTheirRate(t *testing.T) {
 // acceptUnseen makes the cluster acknowledge every batch without looking at it, so that a long load takes no memory.
 func acceptUnseen(cluster *kafkatest.Cluster) {
 	fake := cluster.Kfake()
+	ends := make(map[int32]int64) // of partitions; kfake has one goroutine
 	fake.ControlKey(int16(kmsg.Produce), func(request kmsg.Request) (kmsg.Response, error, bool) {
 		fake.KeepControl()
 		produce := request.(*kmsg.ProduceRequest)
@@ -102,7 +105,8 @@ func acceptUnseen(cluster *kafkatest.Cluster) {
 			answer.Topic, answer.TopicID = topic.Topic, topic.TopicID
 			for _, partition := range topic.Partitions {
 				part := kmsg.NewProduceResponseTopicPartition()
-				part.Partition = partition.Partition
+				part.Partition, part.BaseOffset = partition.Partition, ends[partition.Partition]
+				ends[partition.Partition] += int64(binary.BigEndian.Uint32(partition.Records[recordCountAt:]))
 				answer.Partitions = append(answer.Partitions, part)
 			}
 			response.Topics = append(response.Topics, answer)
@@ -110,6 +114,9 @@ func acceptUnseen(cluster *kafkatest.Cluster) {
 		return response, nil, true
 	})
 }
+
+// recordCountAt is where a batch's header has the number of its records.
+const recordCountAt = 57
 
 // unpaced is the pace of a stream that goes as fast as it can.
 const unpaced = -1

@@ -82,9 +82,9 @@ func (c *pair) carry(d Direction) {
 		if !c.awaitTime(piece.due) || !c.proxy.awaitTurn(d, c.done) {
 			return
 		}
-		n, err := dst.Write(piece.bytes)
-		count.Add(int64(n))
-		if err != nil {
+		count.Add(int64(len(piece.bytes))) // before they go, so that who receives them finds them counted
+		if n, err := dst.Write(piece.bytes); err != nil {
+			count.Add(int64(n - len(piece.bytes)))
 			c.cut()
 			return
 		}
