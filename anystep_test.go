@@ -339,11 +339,13 @@ func (e *ending) reenter(partition int32) {
 func (e *ending) close(limit time.Duration) {
 	began := time.Now()
 	err := e.producer.Close()
-	if took := time.Since(began); took > limit+graceMax {
+	took := time.Since(began)
+	if took > limit+graceMax {
 		e.Errorf("Close took %v", took)
 	}
 	var unsent *omnibus.UnsentError
-	if err != nil && !errors.As(err, &unsent) {
+	untold := took >= limit && errors.Is(err, context.DeadlineExceeded) // the last outcome came with the deadline
+	if err != nil && !errors.As(err, &unsent) && !untold {
 		e.Errorf("Close: %T: %v", err, err)
 	}
 }

@@ -122,8 +122,9 @@ func (p *Producer) Close() error {
 
 // Shutdown refuses further records, sends what was accepted without lingering, waits for all outcomes and callbacks, and
 // releases every resource. When ctx ends first, what is still open fails with ErrClosed, in the way that is true for
-// each record, and the error is an *UnsentError. Further calls wait for the first and return its error. Within a
-// callback it does not wait for that callback.
+// each record, and the error is an *UnsentError. When it ends while only callbacks are left, which then still run, the
+// error wraps the cause of ctx. Further calls wait for the first and return its error. Within a callback it does not wait
+// for that callback.
 func (p *Producer) Shutdown(ctx context.Context) error {
 	first := false
 	p.shutdown.once.Do(func() { first = true })

@@ -249,14 +249,25 @@ func (c *Cluster) MoveLeader(topic string, partition, node int32) {
 	}
 }
 
-// StopBroker makes the broker vanish as by a crash: its connections are cut, new
-// ones are refused, and the partitions it leads go to the next running broker.
-// When none is left they keep their leader. Unlike a real cluster's, kfake's
-// metadata still lists the broker, and it stays controller and coordinator if it
-// was. Kfake().RemoveNode takes it out altogether, but reshuffles every leader.
-func (c *Cluster) StopBroker(node int32) {
+// StopBroker makes the brokers vanish as by a crash, all before anything else
+// happens: their connections are cut, new ones are refused, and the partitions
+// they lead go to the next running broker. When none is left they keep their
+// leader. Unlike a real cluster's, kfake's metadata still lists the broker, and
+// it stays controller and coordinator if it was. Kfake().RemoveNode takes it out
+// altogether, but reshuffles every leader.
+func (c *Cluster) StopBroker(nodes ...int32) {
 	c.t.Helper()
-	c.gate(node).Stop()
+	for _, node := range nodes {
+		c.gate(node).Stop()
+	}
+	for _, node := range nodes {
+		c.bequeath(node)
+	}
+}
+
+// bequeath moves what a stopped broker leads to the next running one.
+func (c *Cluster) bequeath(node int32) {
+	c.t.Helper()
 	heir, ok := c.runningAfter(node)
 	if !ok {
 		return
@@ -294,8 +305,8 @@ func (c *Cluster) runningAfter(node int32) (int32, bool) {
 }
 
 // StartBroker lets a stopped broker accept connections again, on its old
-// address. It leads nothing until MoveLeader says so, unless it was stopped as
-// the last one.
+// address. It leads nothing until MoveLeader says so, unless none ran beside it
+// when it was stopped.
 func (c *Cluster) StartBroker(node int32) {
 	c.t.Helper()
 	if err := c.gate(node).Start(); err != nil {

@@ -81,7 +81,7 @@ func (p *Pool) accountLocked(id int32) *Account {
 	return a
 }
 
-// SetAccounts names the brokers that exist, after each change of the metadata; NoLeader need not be named. Half of the
+// SetAccounts names the brokers that are written to, after each change of that; NoLeader need not be named. Half of the
 // pool is divided among them in equal shares, in whole KiB. A broker that is no longer named keeps what it uses until
 // that is returned, as use of the shared half.
 func (p *Pool) SetAccounts(ids []int32) {

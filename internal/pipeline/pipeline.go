@@ -92,8 +92,9 @@ type Pipeline struct {
 	closing    atomic.Bool
 	mu         struct {
 		sync.Mutex
-		brokers []core.Broker // the cluster's, as the sender knows them
-		closed  error         // why no route is added any more, and no record boards a partition that is
+		brokers []core.Broker      // the cluster's, as the sender knows them
+		leading map[int32]struct{} // those that lead a partition of a topic in use
+		closed  error              // why no route is added any more, and no record boards a partition that is
 	}
 	stop    context.CancelFunc // ends running
 	running sync.WaitGroup     // the metadata manager, the pool's trimming, the control connections

@@ -8,7 +8,6 @@ import (
 	"github.com/omnibus-kafka/omnibus/internal/sender/core"
 
 	"github.com/omnibus-kafka/omnibus/internal/accumulator"
-	"github.com/omnibus-kafka/omnibus/internal/bufferpool"
 	"github.com/omnibus-kafka/omnibus/internal/metadata"
 	"github.com/omnibus-kafka/omnibus/internal/partitioner"
 	"github.com/omnibus-kafka/omnibus/internal/sender"
@@ -111,6 +110,7 @@ func (p *Pipeline) addRoute(known *metadata.Topic) (*Route, error) {
 	}
 	p.followLocked(r, known, p.Metadata.Cluster())
 	p.routes.Store(known.Name, r)
+	p.shareLocked(known)
 	p.firstRoute.CompareAndSwap(nil, r)
 	return r, nil
 }
@@ -175,13 +175,10 @@ func (p *Pipeline) takeBrokersLocked(cluster *metadata.Cluster) (changed bool) {
 	if !changed {
 		return false
 	}
-	ids := append(make([]int32, 0, len(cluster.Brokers)+1), bufferpool.Callbacks)
 	brokers := make([]core.Broker, 0, len(cluster.Brokers))
 	for id, b := range cluster.Brokers {
-		ids = append(ids, id)
 		brokers = append(brokers, core.Broker{ID: id, Address: b.Address, Account: p.pool.Account(id)})
 	}
-	p.pool.SetAccounts(ids)
 	p.mu.brokers = brokers
 	return true
 }
@@ -198,6 +195,7 @@ func (p *Pipeline) metadataChanged(_, next *metadata.Cluster, changed []string) 
 			p.followLocked(r, known, next)
 		}
 	}
+	p.divideLocked(next)
 	p.mu.Unlock()
 	p.config.Updated(changed)
 }
