@@ -44,7 +44,7 @@ func (s *Setup) kinds(d Dice) (kinds []fault.Kind) {
 	trims := d.Chance(50) && !s.Aged() && !s.Cluster.Unclean && !s.Cluster.Mute // what was deleted cannot be settled without reading
 	add(trims, 2, fault.Trim)
 	add(!s.Aged() && !trims, 1, fault.Deny)
-	add(!s.Cluster.ByName && d.Chance(25), 1, fault.Recreate)
+	add(!s.Cluster.ByName && d.Chance(30), 2, fault.Recreate)
 	add(d.Chance(10), 1, fault.NoID)
 	return kinds
 }

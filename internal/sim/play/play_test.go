@@ -9,7 +9,7 @@ import (
 )
 
 // schedules is how many seeds the ordinary tests play; `make sim` plays more.
-const schedules = 2000
+const schedules = 1000
 
 func TestSchedulesKeepEveryPromise(t *testing.T) {
 	last := uint64(schedules)
