@@ -28,7 +28,7 @@ race := $(if $(compiler)$(filter true,$(CI)),-race)
 
 FUZZTIME ?= 2m
 FROM ?= 1
-SEEDS ?= $(if $(SECONDS),0,100000)
+SEEDS ?= $(if $(filter-out 0,$(SECONDS)),0,100000)
 SECONDS ?= 0
 
 # $(call test,folder,flags) tests a module and notes in $failed whether that went wrong.
