@@ -47,7 +47,7 @@ func Inquire(ctx context.Context, asker Asker, leader int32, questions []Questio
 // wantsReading reports whether the leader's memory leaves something open.
 func (q *Question) wantsReading(e *Evidence) bool {
 	switch {
-	case q.Locate || !e.Remembered:
+	case q.Locate || q.Aged || !e.Remembered:
 		return true
 	case q.Acked < 0:
 		return false

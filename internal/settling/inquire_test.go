@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -38,6 +39,7 @@ type leader struct {
 	refuses    map[int16]int16 // error codes by API
 	answers    map[int16]int   // by API
 	fetchLimit int             // batches in an answer
+	trims      map[int64]int64 // where the log begins, once it was read to an offset
 	replicated bool            // the high watermark comes to the log's end behind the first search by time
 }
 
@@ -130,6 +132,7 @@ func (l *leader) fetch(r *kmsg.FetchRequest) kmsg.Response {
 	asked := r.Topics[0].Partitions[0]
 	partition := kmsg.NewFetchResponseTopicPartition()
 	partition.HighWatermark, partition.LogStartOffset = l.high, -1
+	l.start = max(l.start, l.trims[asked.FetchOffset])
 	switch {
 	case l.refuses[1] != 0:
 		partition.ErrorCode = l.refuses[1]
@@ -264,6 +267,48 @@ func TestRetentionIsNoLoss(t *testing.T) {
 	l.start, l.log = 25, l.log[3:]
 	if e, want := l.ask(nil), (Evidence{Read: true, Own: []Own{own(20, 30)}, Removed: true}); !reflect.DeepEqual(e, want) {
 		t.Errorf("%+v, want %+v", e, want)
+	}
+}
+
+func TestOldRecordsMayHaveBeenDeletedUnlessTheLogBeginsWithOlderOnes(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		start   int64
+		since   int64
+		aged    bool
+		removed bool
+	}{
+		{"all that is there may have come after ours", 25, 1012, true, true},
+		{"nothing is there any more", 40, 5000, true, true},
+		{"something older is there", 25, 1030, true, false},
+		{"nothing was ever deleted", 0, 900, true, false},
+		{"fresh records are not forgotten", 25, 1012, false, false},
+	} {
+		l := newLeader(t)
+		l.start = c.start
+		l.log = slices.DeleteFunc(l.log, func(b logged) bool { return b.base < c.start })
+		e := l.ask(func(q *Question) { q.Acked, q.AckedOffset, q.SinceMillis, q.Aged = -1, -1, c.since, c.aged })
+		if !e.Read || e.Removed != c.removed {
+			t.Errorf("%s: %+v", c.name, e)
+		}
+	}
+}
+
+func TestWhatIsDeletedWhileTheLogIsReadIsMissed(t *testing.T) {
+	l := newLeader(t) // up to 15 it is read; then retention takes what comes next
+	l.trims = map[int64]int64{15: 25}
+	if e := l.ask(nil); !e.Read || !e.Removed {
+		t.Errorf("%+v", e)
+	}
+	l = newLeader(t) // nothing was acked: reading begins at 15, which retention takes first
+	l.trims = map[int64]int64{15: 25}
+	if e := l.ask(func(q *Question) { q.Acked, q.AckedOffset, q.SinceMillis = -1, -1, 1015 }); !e.Read || !e.Removed {
+		t.Errorf("%+v", e)
+	}
+	l = newLeader(t) // the acked record alone is gone
+	l.trims = map[int64]int64{9: 10}
+	if e := l.ask(nil); !e.Read || e.Removed {
+		t.Errorf("%+v", e)
 	}
 }
 

@@ -90,6 +90,12 @@ func (r *reading) rewind() (err error) {
 	if r.next, err = r.offsetAt(max(r.question.SinceMillis, 0)); r.next < 0 {
 		r.next = high
 	}
+	if err != nil || !r.question.Aged {
+		return err
+	}
+	// Of a log that begins with something older nothing was deleted that came after it.
+	start, err := r.offsetAt(timestampEarliest)
+	r.evidence.Removed = start > 0 && start >= r.next
 	return err
 }
 
@@ -188,7 +194,8 @@ func (r *reading) fetch() error {
 	return nil
 }
 
-// skipRemoved goes on where the log begins, because retention took what was to be read.
+// skipRemoved goes on where the log begins, because retention took what was to be read: of evidence, unless it was the acked
+// record alone.
 func (r *reading) skipRemoved() error {
 	start, err := r.offsetAt(timestampEarliest)
 	switch {
@@ -197,7 +204,8 @@ func (r *reading) skipRemoved() error {
 	case start <= r.next:
 		return fmt.Errorf("Fetch: the broker has no offset %d, and its log begins at %d", r.next, start)
 	}
-	r.evidence.Removed = !r.rewound && start > r.question.AckedOffset+1
+	onlyAcked := !r.rewound && r.next == r.question.AckedOffset && start == r.next+1
+	r.evidence.Removed = r.evidence.Removed || !onlyAcked
 	r.next, r.readable = start, start+1
 	return nil
 }

@@ -22,6 +22,9 @@ type Question struct {
 	SinceMillis int64
 	// Locate asks for the log to be read back even if the leader remembers the producer.
 	Locate bool
+	// Aged is set when the oldest open batch has records so old that brokers forget a producer by them: its memory may be gone
+	// before the batch comes again, so that the log is read back, and where nothing was acked yet, what was deleted of it counts.
+	Aged bool
 }
 
 // Evidence is what was found out.
@@ -39,7 +42,8 @@ type Evidence struct {
 	// from AckedOffset or SinceMillis on.
 	Read bool
 	Own  []Own
-	// Removed is set when the log no longer has what came next after AckedOffset: a batch of ours may have gone with it.
+	// Removed is set when the log no longer has all that came after AckedOffset, or after SinceMillis if the question is Aged:
+	// a batch of ours may have gone with it.
 	Removed bool
 	// Loss is set when the log was found not to have what was acked.
 	Loss *Loss

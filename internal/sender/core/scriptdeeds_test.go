@@ -74,6 +74,9 @@ func (s *script) Inquire(_ *Node, l *Lane, ticket uint64, q settling.Question) {
 	if q.Locate {
 		text = " and where"
 	}
+	if q.Aged {
+		text += ", old records"
+	}
 	s.print("inquire %s acked=%d offset=%d%s", laneName(l), q.Acked, q.AckedOffset, text)
 }
 

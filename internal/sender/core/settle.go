@@ -73,8 +73,7 @@ func (c *Core) settles(l *Lane) bool {
 		return true
 	}
 	d.Ask()
-	// What a leader remembers of old records it may have forgotten when one comes again: they are looked for in the log.
-	c.do.Inquire(l.leader, l, d.Ticket, l.question(since, d.proven != nil || l.batches[0].Aged))
+	c.do.Inquire(l.leader, l, d.Ticket, l.question(since, d.proven != nil))
 	return false
 }
 
@@ -98,6 +97,7 @@ func (l *Lane) question(sinceMillis int64, locate bool) settling.Question {
 	q := settling.Question{
 		Topic: l.Topic.Name, TopicID: l.Topic.ID, Partition: l.Part.Number, LeaderEpoch: l.epoch, ID: l.num.ID(),
 		Acked: l.num.LastAcked(), AckedOffset: l.num.LastAckedOffset(), AckedBy: l.num.LastAckedBy(), SinceMillis: sinceMillis, Locate: locate,
+		Aged: len(l.batches) > 0 && l.batches[0].Aged,
 	}
 	if l.doubt.proven != nil {
 		q.Acked, q.AckedOffset, q.AckedBy = -1, l.doubt.after, l.doubt.afterBy

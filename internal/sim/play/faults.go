@@ -196,15 +196,16 @@ func (s *schedule) revive(at model.TopicPartition) {
 	}
 }
 
-// trim deletes what consumers can read, and keeps it for the judge. It needs that something was acknowledged before: else a
-// producer that finds nothing of itself cannot tell whether there was anything. And it needs that all brokers reach each
-// other: one that led and was deposed would tell of batches that nobody has, and, once it leads again with all that deleted,
-// take the next one for the producer's first.
+// trim deletes what consumers can read, and keeps it for the judge. It needs that all brokers reach each other: one that led
+// and was deposed would tell of batches that nobody has, and, once it leads again with all that deleted, take the next one
+// for the producer's first. And it needs that something was acknowledged before, or that the records are old: who finds
+// nothing of itself where nothing was acknowledged takes fresh records for not written (settling, invariant 3), and a broker
+// that was away while they came and went, and then leads, has nothing of it.
 func (s *schedule) trim(t *topic, at model.TopicPartition) bool {
 	p, leader := t.parts[at.Partition], s.cluster.Leader(at)
 	known := func(r told) bool { return r.partition == at.Partition && r.fate == check.Acked && r.offset >= 0 }
 	apart := func(p *peer) bool { return !s.cluster.Hears(p.id) }
-	if leader < 1 || t.recreated || slices.ContainsFunc(s.peers, apart) || !slices.ContainsFunc(t.told, known) {
+	if leader < 1 || t.recreated || slices.ContainsFunc(s.peers, apart) || (!t.Aged && !slices.ContainsFunc(t.told, known)) {
 		return false
 	}
 	high, _ := s.cluster.Watermark(at, leader)
