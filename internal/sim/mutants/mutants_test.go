@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -20,13 +21,22 @@ const root = "../../.."
 // edit is one place of a mutant.
 type edit struct{ file, old, new string }
 
+// mutant is a bug: its places, and the command that finds it, nil for the simulation.
+type mutant struct {
+	edits   []edit
+	command []string
+}
+
 // read reads a mutant.
-func read(path string) (edits []edit, err error) {
+func read(path string) (m mutant, err error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, err
+		return m, err
 	}
-	_, rest, found := strings.Cut(string(text), "@ ")
+	above, rest, found := strings.Cut(string(text), "@ ")
+	if _, command, named := strings.Cut(above, "\n$ "); named {
+		m.command = strings.Fields(command)
+	}
 	for found {
 		var e edit
 		var before, after bool
@@ -34,16 +44,16 @@ func read(path string) (edits []edit, err error) {
 		e.old, rest, before = strings.Cut(rest, "\n====\n")
 		e.new, rest, after = strings.Cut("\n"+rest, "\n>>>>\n")
 		if !before || !after {
-			return nil, fmt.Errorf("%s: an edit of %s without end", path, e.file)
+			return m, fmt.Errorf("%s: an edit of %s without end", path, e.file)
 		}
 		e.new = strings.TrimPrefix(e.new, "\n")
-		edits = append(edits, e)
+		m.edits = append(m.edits, e)
 		_, rest, found = strings.Cut(rest, "@ ")
 	}
-	if len(edits) == 0 {
-		return nil, fmt.Errorf("%s: no edit", path)
+	if len(m.edits) == 0 {
+		return m, fmt.Errorf("%s: no edit", path)
 	}
-	return edits, nil
+	return m, nil
 }
 
 // apply returns the sources as the mutant has them, by file.
@@ -81,9 +91,9 @@ func all(t *testing.T) map[string]string {
 
 func TestEveryMutantFitsTheSources(t *testing.T) {
 	for name, path := range all(t) {
-		edits, err := read(path)
+		m, err := read(path)
 		if err == nil {
-			_, err = apply(edits)
+			_, err = apply(m.edits)
 		}
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -97,16 +107,20 @@ func TestTheSimulationCatchesEveryMutant(t *testing.T) {
 	}
 	for name, path := range all(t) {
 		t.Run(name, func(t *testing.T) {
-			edits, err := read(path)
+			m, err := read(path)
 			if err != nil {
 				t.Fatal(err)
 			}
-			out, err := simulate(t, edits)
+			hunt := simulate
+			if m.command != nil {
+				hunt = m.test
+			}
+			out, err := hunt(t, overlay(t, m.edits))
 			exit := (*exec.ExitError)(nil)
 			switch {
 			case err == nil:
-				t.Errorf("not caught in %d schedules:\n%s", *schedules, out)
-			case !errors.As(err, &exit) || exit.ExitCode() != 1:
+				t.Errorf("not caught:\n%s", out)
+			case !errors.As(err, &exit) || exit.ExitCode() != 1 || strings.Contains(out, "[build failed]"):
 				t.Errorf("%v\n%s", err, out)
 			default:
 				t.Log(verdict(out))
@@ -115,25 +129,25 @@ func TestTheSimulationCatchesEveryMutant(t *testing.T) {
 	}
 }
 
-// verdict is how many schedules it took, and the first violation.
+// verdict is how many schedules it took and the first violation, or the first test that failed.
 func verdict(out string) string {
 	lines := strings.Split(out, "\n")
 	for i, line := range lines {
-		if strings.HasPrefix(line, "seed ") {
+		if strings.HasPrefix(line, "seed ") || strings.HasPrefix(line, "--- FAIL") {
 			return strings.Join(lines[i:min(i+2, len(lines))], "\n")
 		}
 	}
 	return out
 }
 
-// simulate builds the simulation with a mutant laid over the sources, and runs it.
-func simulate(t *testing.T, edits []edit) (out string, err error) {
+// overlay writes the sources as a mutant has them, and returns the name of the list of them that the go command takes.
+func overlay(t *testing.T, edits []edit) (list string) {
 	sources, err := apply(edits)
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	overlay := struct{ Replace map[string]string }{make(map[string]string)}
+	laid := struct{ Replace map[string]string }{make(map[string]string)}
 	for file, text := range sources {
 		original, err := filepath.Abs(filepath.Join(root, file))
 		if err != nil {
@@ -143,21 +157,35 @@ func simulate(t *testing.T, edits []edit) (out string, err error) {
 		if err := os.WriteFile(mutated, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		overlay.Replace[original] = mutated
+		laid.Replace[original] = mutated
 	}
-	list, err := json.Marshal(overlay)
+	text, err := json.Marshal(laid)
 	if err != nil {
 		t.Fatal(err)
 	}
-	listed, program := filepath.Join(dir, "overlay.json"), filepath.Join(dir, "simulate")
-	if err := os.WriteFile(listed, list, 0o644); err != nil {
+	list = filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(list, text, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	build := exec.CommandContext(t.Context(), "go", "build", "-overlay", listed, "-o", program, "./internal/sim/simulate")
+	return list
+}
+
+// simulate builds the simulation with an overlay, and runs it.
+func simulate(t *testing.T, list string) (out string, err error) {
+	program := filepath.Join(t.TempDir(), "simulate")
+	build := exec.CommandContext(t.Context(), "go", "build", "-overlay", list, "-o", program, "./internal/sim/simulate")
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	found, err := exec.CommandContext(t.Context(), program, "-seeds", fmt.Sprint(*schedules), "-quiet").CombinedOutput()
+	return string(found), err
+}
+
+// test runs the tests that the mutant names with an overlay.
+func (m *mutant) test(t *testing.T, list string) (out string, err error) {
+	run := exec.CommandContext(t.Context(), "go", slices.Concat([]string{"test", "-overlay", list}, m.command[2:])...)
+	run.Dir = root
+	found, err := run.CombinedOutput()
 	return string(found), err
 }
