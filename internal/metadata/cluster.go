@@ -56,7 +56,8 @@ type Topic struct {
 	use *atomic.Int64
 	// missing counts the answers in a row that did not know the topic.
 	missing uint8
-	// stale counts the answers in a row that were refused for their older epochs; only without a topic id.
+	// stale counts the answers in a row that were refused for their older epochs; only without a topic id, or where these
+	// are older than any broker can be behind.
 	stale uint8
 }
 

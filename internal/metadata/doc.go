@@ -15,7 +15,8 @@
 //     failing partitions cost one request.
 //  3. A partition's leader never goes back to an older epoch while the topic keeps its id. Equal epochs are believed
 //     in an answer (some services never move the epoch), but a hint must be newer: a stale hint that wins once makes
-//     producer and broker play ping-pong.
+//     producer and broker play ping-pong. The exception is an epoch that nothing confirms: if staleMax answers in a row are
+//     behind it by more than brokers can be, it was a lie, and one lie does not cut a partition off for good.
 //  4. What a broker says is checked before it is believed: counts, ports, partition numbers, leaders that nobody has
 //     heard of. A bad part is left out and counted; a bad whole is a failed request.
 //  5. A known topic does not vanish because one broker, perhaps just restarted, has not heard of it: it takes

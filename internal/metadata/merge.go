@@ -12,8 +12,10 @@ const (
 	// just restarted and not yet caught up. With a refresh's backoff that is about 0.7 s.
 	goneAfter = 3
 	// staleMax answers in a row with older epochs are believed if the topic has no id (brokers before 2.8): it was
-	// deleted and made anew, and its epochs began anew, which nothing else in the protocol tells.
-	staleMax = 10
+	// deleted and made anew, and its epochs began anew, which nothing else in the protocol tells. And where an epoch is
+	// older by more than behindMax: no broker is that far behind, so whoever told the newer one was wrong.
+	staleMax  = 10
+	behindMax = 1000
 )
 
 // change is what an answer or a hint changed, beside the picture itself.
@@ -144,20 +146,23 @@ func (t *Topic) mergeError(told *Topic, ch *change) *Topic {
 // keepNewer puts back those of the old partitions that the answer is older than. Kafka never takes partitions away, so
 // an answer with fewer of them under the same id is an older one too.
 func (t *Topic) keepNewer(old *Topic, ch *change) {
-	withoutID := t.ID == [16]byte{}
-	if withoutID && old.stale+1 >= staleMax {
+	withoutID, insists := t.ID == [16]byte{}, old.stale+1 >= staleMax
+	if withoutID && insists {
 		return
 	}
-	stale := 0
+	stale, disputed := 0, withoutID
 	for i := range min(len(t.Partitions), len(old.Partitions)) {
 		p, was := &t.Partitions[i], old.Partitions[i]
+		disputes := p.LeaderEpoch >= 0 && p.LeaderEpoch < was.LeaderEpoch-behindMax
 		switch {
+		case disputes && insists:
 		case p.LeaderEpoch < 0:
 			p.LeaderEpoch = was.LeaderEpoch
 		case p.LeaderEpoch < was.LeaderEpoch:
 			*p = was
 			stale++
 		}
+		disputed = disputed || disputes
 	}
 	if n := len(t.Partitions); n < len(old.Partitions) && !withoutID {
 		t.Partitions = append(t.Partitions, old.Partitions[n:]...)
@@ -165,7 +170,7 @@ func (t *Topic) keepNewer(old *Topic, ch *change) {
 	}
 	if stale > 0 {
 		ch.staleAnswers++
-		if withoutID {
+		if disputed && !insists {
 			t.stale = old.stale + 1
 		}
 	}

@@ -1,6 +1,7 @@
 package metadata
 
 import (
+	"math"
 	"reflect"
 	"testing"
 	"time"
@@ -87,6 +88,31 @@ func TestRecreatedTopicWithoutIDIsBelievedInTheEnd(t *testing.T) {
 		s.refresh("t")
 		if leader, epoch := s.leader("t", 0); leader != 2 || epoch != 0 {
 			t.Fatalf("leader %d in epoch %d, want 2 in 0: the topic was made anew", leader, epoch)
+		}
+	})
+}
+
+func TestAnEpochThatNothingConfirmsIsGivenUp(t *testing.T) {
+	run(t, func(t *testing.T, s *scripted) {
+		s.setTopic("t", 1, math.MaxInt32, 2, 2) // a liar's
+		s.mustWait("t")
+		s.setTopic("t", 1, 7, 1, 1)
+		for range staleMax - 1 {
+			s.refresh("t")
+		}
+		if leader, _ := s.leader("t", 1); leader != 2 {
+			t.Fatalf("leader %d, want 2: so few older answers are merely late", leader)
+		}
+		s.refresh("t")
+		if leader, epoch := s.leader("t", 1); leader != 1 || epoch != 7 {
+			t.Fatalf("leader %d in epoch %d, want 1 in 7: everybody says so", leader, epoch)
+		}
+		s.setTopic("t", 1, 6, 2, 2)
+		for range 2 * staleMax {
+			s.refresh("t")
+		}
+		if leader, epoch := s.leader("t", 1); leader != 1 || epoch != 7 {
+			t.Fatalf("leader %d in epoch %d, want 1 in 7: brokers can be a little behind for long", leader, epoch)
 		}
 	})
 }
