@@ -36,7 +36,7 @@ type Outcome struct {
 }
 
 // chunkEntries is how many entries a history grows by.
-const chunkEntries = 1 << 14
+const chunkEntries = 1 << 10
 
 // entry is one record of a history. state counts the outcomes and has the rest of the flags; partition is the one that was
 // asked for, then the outcome's.

@@ -41,7 +41,7 @@ func (s *Setup) kinds(d Dice) (kinds []fault.Kind) {
 	add(s.Cluster.Nodes > 1 && s.Cluster.Unclean, 2, fault.Unclean)
 	add(s.Cluster.Stepwise, 2, fault.Lag)
 	add(s.Aged(), 2*often, fault.Expire)
-	trims := d.Chance(50) && !s.Cluster.Unclean && !s.Cluster.Mute // what was deleted cannot be settled without reading
+	trims := d.Chance(50) && !s.Cluster.Mute // what was deleted cannot be settled without reading
 	add(trims, 2, fault.Trim)
 	add(!s.Aged() && !trims, 1, fault.Deny)
 	add(!s.Cluster.ByName && d.Chance(30), 2, fault.Recreate)

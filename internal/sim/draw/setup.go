@@ -131,7 +131,7 @@ func draw(seed uint64) *Setup {
 		s.Cluster.Late = false
 	}
 	if s.Aged() { // see invariant 2, and DESIGN §4.3: nobody can find out, or tell a late request
-		s.Cluster.Late, s.Cluster.Mute, s.Cluster.Unclean, s.Cluster.Old = false, false, false, false
+		s.Cluster.Late, s.Cluster.Mute = false, false
 	}
 	return s
 }

@@ -17,6 +17,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,6 +37,9 @@ type options struct {
 	parallel          int
 }
 
+// gcPercent makes garbage wait: a schedule leaves much of it, and next to nothing stays.
+const gcPercent = 1000
+
 func main() {
 	var o options
 	flag.Uint64Var(&o.seed, "seed", 0, "play this seed alone, and print its trace")
@@ -48,6 +52,7 @@ func main() {
 	flag.BoolVar(&o.quiet, "quiet", false, "on a violation print its first line alone")
 	flag.IntVar(&o.parallel, "parallel", runtime.GOMAXPROCS(0), "how many schedules are played at once")
 	flag.Parse()
+	debug.SetGCPercent(gcPercent)
 	if o.seeds == 0 && o.seconds == 0 {
 		o.seeds = 10_000
 	}
