@@ -51,6 +51,8 @@ type Cluster struct {
 	Mute bool
 	// ByName is a cluster without topic ids; Old answers 59 to a producer that it does not know.
 	ByName, Old bool
+	// IDsFrom is when the brokers of a cluster without topic ids begin to tell them, after an upgrade; 0 for never.
+	IDsFrom time.Duration
 	// Late lets requests be read after their connection ended.
 	Late bool
 }
@@ -116,6 +118,7 @@ const (
 	ForWorld
 	ForClient
 	ForMetadata
+	ForUpgrade
 	ForPeers = 16
 	ForLinks = 1 << 20
 )
@@ -126,6 +129,9 @@ func draw(seed uint64) *Setup {
 	s := &Setup{Seed: seed, Client: drawClient(d), Cluster: drawCluster(d), Load: drawLoad(d)}
 	for i := range 1 + d.IntN(3) {
 		s.Topics = append(s.Topics, drawTopic(d, i))
+	}
+	if d := NewDice(seed, ForUpgrade); s.Cluster.ByName && d.Chance(50) {
+		s.Cluster.IDsFrom = 1 + d.Within(FaultsEnd)
 	}
 	if s.Client.EpochsLeft >= 0 { // another producer id fences nobody
 		s.Cluster.Late = false

@@ -54,6 +54,7 @@ type frame struct {
 	link    *link
 	request *core.Request
 	acks    int16
+	byID    bool // it names topics by their ids
 	written bool // all of it is in the socket: nobody reads the batches' bytes any more
 	lost    bool // it will not arrive
 	served  bool
@@ -124,7 +125,7 @@ func (s effects) Send(n *core.Node, r *core.Request) bool {
 		return false
 	}
 	r.LayOut(s.core.Config.ProduceTimeoutMillis)
-	f := &frame{link: l, request: r, acks: r.Wire.Acks}
+	f := &frame{link: l, request: r, acks: r.Wire.Acks, byID: r.TopicIDs}
 	if l.frames = append(l.frames, f); len(l.frames) > s.setup.Client.InFlightMax {
 		s.broke("%d requests in flight", len(l.frames))
 	}

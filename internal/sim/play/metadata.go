@@ -114,7 +114,7 @@ func (s *schedule) hinted(t *topic, partition int32, id [16]byte, told leadershi
 
 // idOf is the id that the producer hears.
 func (s *schedule) idOf(known *topicPicture) [16]byte {
-	if s.setup.Cluster.ByName {
+	if c := &s.setup.Cluster; c.ByName && (c.IDsFrom == 0 || s.Now < c.IDsFrom) {
 		return [16]byte{}
 	}
 	return known.id

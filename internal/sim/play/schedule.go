@@ -185,6 +185,9 @@ func (s *schedule) plan() {
 	s.refresh()
 	s.load()
 	s.After(draw.FaultsEnd, s.mend)
+	if at := s.setup.Cluster.IDsFrom; at > 0 {
+		s.After(at, s.refresh)
+	}
 	if l := &s.setup.Load; l.Close > 0 {
 		s.After(l.Close, func() {
 			s.doing.closed = true

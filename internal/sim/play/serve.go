@@ -117,7 +117,7 @@ func (p *sentPart) read(sent *wire.ProducePartition) error {
 // handle gives a request to the broker.
 func (s *schedule) handle(f *frame) {
 	r := &model.ProduceRequest{
-		Acks: f.acks, Timeout: time.Duration(s.core.Config.ProduceTimeoutMillis) * time.Millisecond, ByID: !s.setup.Cluster.ByName,
+		Acks: f.acks, Timeout: time.Duration(s.core.Config.ProduceTimeoutMillis) * time.Millisecond, ByID: f.byID,
 	}
 	for i := range f.parts {
 		p := &f.parts[i]
@@ -140,7 +140,7 @@ func (s *schedule) response(f *frame) (resp *wire.ProduceResponse, failed bool) 
 	for i := range f.parts {
 		p := &f.parts[i]
 		told := wire.ProduceResult{TopicID: p.id, Partition: p.partition, BaseOffset: -1, LogAppendTime: -1, LogStartOffset: -1, LeaderID: -1, LeaderEpoch: -1}
-		if s.setup.Cluster.ByName {
+		if !f.byID {
 			told.TopicID, told.Topic = [16]byte{}, []byte(p.topic.Name)
 		}
 		if p.shot == nil || p.shot.kind != fault.Error {
