@@ -21,11 +21,11 @@
 //	    then a duplicate, and harmless. Only where a number is missing in between (its batch expired, or was refused) the
 //	    partition takes its next epoch.
 //	 3. Nothing is remembered (the state expired by its records' timestamps, or was truncated): then the log itself is
-//	    read back, headers only, from the last offset known to be ours to its very end. What is found there is in. The
-//	    end is the leader's log end, not the high watermark, so that nothing hides between the two. If what followed that
-//	    offset was deleted meanwhile, nothing can be proven: what is in doubt stays so. Where nothing was acked yet, a leader
-//	    that knows nothing is the ordinary case: then fresh records count as not written, for no broker forgets within
-//	    minutes; and records of the kind that it forgets (old ones) only if the log still begins with something older.
+//	    read back, headers only, from the first record that can be one of theirs to its very end. What is found there is in.
+//	    The end is the leader's log end, not the high watermark, so that nothing hides between the two. If retention took some
+//	    of that, or may have, because the log begins with nothing older, then nothing can be proven: what is in doubt stays so.
+//	    Where nothing was acked yet, a leader that knows nothing is the ordinary case, and no broker forgets within minutes:
+//	    there only old records, which it does forget, stay in doubt.
 //	 4. A batch that is in without an answer has the offset that its header in the log says, or none: another producer may have
 //	    written between, so that counting would be guessing.
 //	 5. Acked records are lost only if the log says so: it ends before them, or holds something else in their place. Retention

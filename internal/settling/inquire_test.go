@@ -270,6 +270,20 @@ func TestRetentionIsNoLoss(t *testing.T) {
 	}
 }
 
+func TestWhatIsTooOldToBeOursIsNotRead(t *testing.T) {
+	l := newLeader(t) // the last acked record is looked at, and then what can be as young as the open batches
+	e := l.ask(func(q *Question) { q.SinceMillis = 1030 })
+	if want := (Evidence{Read: true, Own: []Own{own(0, 0), own(20, 30)}}); !reflect.DeepEqual(e, want) || l.answers[1] != 2 {
+		t.Errorf("%+v, want %+v; %d fetches", e, want, l.answers[1])
+	}
+	l = newLeader(t)
+	l.start, l.log = 25, l.log[3:]
+	e = l.ask(func(q *Question) { q.SinceMillis = 1030 })
+	if want := (Evidence{Read: true, Own: []Own{own(20, 30)}}); !reflect.DeepEqual(e, want) {
+		t.Errorf("%+v, want %+v: what was deleted is older than they are", e, want)
+	}
+}
+
 func TestOldRecordsMayHaveBeenDeletedUnlessTheLogBeginsWithOlderOnes(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -302,7 +316,7 @@ func TestWhatIsDeletedWhileTheLogIsReadIsMissed(t *testing.T) {
 	}
 	l = newLeader(t) // nothing was acked: reading begins at 15, which retention takes first
 	l.trims = map[int64]int64{15: 25}
-	if e := l.ask(func(q *Question) { q.Acked, q.AckedOffset, q.SinceMillis = -1, -1, 1015 }); !e.Read || !e.Removed {
+	if e := l.ask(func(q *Question) { q.Acked, q.AckedOffset, q.SinceMillis, q.Aged = -1, -1, 1015, true }); !e.Read || !e.Removed {
 		t.Errorf("%+v", e)
 	}
 	l = newLeader(t) // the acked record alone is gone

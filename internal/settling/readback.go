@@ -40,10 +40,11 @@ type reading struct {
 
 	next     int64 // offset to read
 	readable int64 // the high watermark
+	since    int64 // no open batch stands before it
 	rewound  bool
 }
 
-// run reads from the last acked offset to the end of the log, and fills in the evidence.
+// run reads what the log has at the last acked offset, and all that can be one of the open batches', and fills in the evidence.
 func (r *reading) run() {
 	end, err := r.logEnd()
 	if err == nil {
@@ -67,7 +68,10 @@ func (r *reading) run() {
 }
 
 // begin decides where to read from, and notes a log that ends before what was acknowledged.
-func (r *reading) begin(end int64) (err error) {
+func (r *reading) begin(end int64) error {
+	if err := r.search(); err != nil {
+		return err
+	}
 	acked := r.question.AckedOffset
 	if acked >= 0 && acked < end {
 		r.next = acked
@@ -79,24 +83,37 @@ func (r *reading) begin(end int64) (err error) {
 	return r.rewind()
 }
 
-// rewind reads on from the first record that can be one of the open batches'. The search for it ends at the high watermark:
-// if it finds none below, reading begins at where that was before, for it may move meanwhile.
-func (r *reading) rewind() (err error) {
-	r.rewound = true
+// search finds the first record that can be one of the open batches': others may have written for days since the last acked
+// one. It ends at the high watermark: if it finds none below, reading begins at where that was before, for it may move
+// meanwhile.
+func (r *reading) search() error {
 	high, err := r.offsetAt(timestampLatest)
 	if err != nil {
 		return err
 	}
-	if r.next, err = r.offsetAt(max(r.question.SinceMillis, 0)); r.next < 0 {
-		r.next = high
+	if r.since, err = r.offsetAt(max(r.question.SinceMillis, 0)); r.since < 0 {
+		r.since = high
 	}
-	if err != nil || !r.question.Aged {
-		return err
-	}
-	// Of a log that begins with something older nothing was deleted that came after it.
-	start, err := r.offsetAt(timestampEarliest)
-	r.evidence.Removed = start > 0 && start >= r.next
 	return err
+}
+
+// rewind reads on from the first record that can be one of the open batches'.
+func (r *reading) rewind() error {
+	r.rewound, r.next = true, r.since
+	if !r.question.Aged {
+		return nil
+	}
+	start, err := r.offsetAt(timestampEarliest)
+	r.begins(start)
+	return err
+}
+
+// begins notes where the log begins. If what stands there is older than the open batches, nothing of them was deleted.
+func (r *reading) begins(start int64) {
+	q := r.question
+	if start >= r.since && start > q.AckedOffset+1 && (q.Aged || q.AckedOffset >= 0) {
+		r.evidence.Removed = true
+	}
 }
 
 // logEnd is the leader's log end offset: the end of its present epoch (OffsetForLeaderEpoch, KIP-101). The end that a
@@ -191,11 +208,11 @@ func (r *reading) fetch() error {
 	case r.next == before && r.next < r.readable:
 		return fmt.Errorf("Fetch: the broker gave nothing at offset %d, before its high watermark %d", r.next, r.readable)
 	}
+	r.next = max(r.next, r.since)
 	return nil
 }
 
-// skipRemoved goes on where the log begins, because retention took what was to be read: of evidence, unless it was the acked
-// record alone.
+// skipRemoved goes on where the log begins, because retention took what was to be read.
 func (r *reading) skipRemoved() error {
 	start, err := r.offsetAt(timestampEarliest)
 	switch {
@@ -204,9 +221,8 @@ func (r *reading) skipRemoved() error {
 	case start <= r.next:
 		return fmt.Errorf("Fetch: the broker has no offset %d, and its log begins at %d", r.next, start)
 	}
-	onlyAcked := !r.rewound && r.next == r.question.AckedOffset && start == r.next+1
-	r.evidence.Removed = r.evidence.Removed || !onlyAcked
-	r.next, r.readable = start, start+1
+	r.begins(start)
+	r.next, r.readable = max(start, r.since), max(start, r.since)+1
 	return nil
 }
 

@@ -17,13 +17,13 @@ type Question struct {
 	Acked       int32
 	AckedOffset int64
 	AckedBy     int64
-	// SinceMillis is no later than the largest timestamp of any open batch, nor than when the first of them was sent. It is
-	// where reading back begins while AckedOffset is -1.
+	// SinceMillis is no later than the largest timestamp of any open batch, nor than when the first of them was sent: what is
+	// older in the log is none of theirs, and not read.
 	SinceMillis int64
 	// Locate asks for the log to be read back even if the leader remembers the producer.
 	Locate bool
 	// Aged is set when the oldest open batch has records so old that brokers forget a producer by them: its memory may be gone
-	// before the batch comes again, so that the log is read back, and where nothing was acked yet, what was deleted of it counts.
+	// before the batch comes again, so that the log is read back in any case.
 	Aged bool
 }
 
@@ -39,11 +39,11 @@ type Evidence struct {
 	Epoch      int16
 	Last       int32
 	// Read is set when the log was read to its end; then Own lists the producer's batches in it, of any epoch, oldest first,
-	// from AckedOffset or SinceMillis on.
+	// those from SinceMillis on at least.
 	Read bool
 	Own  []Own
-	// Removed is set when the log no longer has all that came after AckedOffset, or after SinceMillis if the question is Aged:
-	// a batch of ours may have gone with it.
+	// Removed is set when the log begins after AckedOffset, and with nothing older than SinceMillis: a batch of ours may have
+	// gone with what was deleted. Where nothing was acked it is set for Aged batches only.
 	Removed bool
 	// Loss is set when the log was found not to have what was acked.
 	Loss *Loss
