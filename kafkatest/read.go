@@ -21,6 +21,21 @@ const readIdleMax = 30 * time.Second
 // read to its end, or nothing arrives for 30 seconds.
 func ReadTopic(t testing.TB, brokers []string, topic string, opts ...kgo.Opt) [][]*kgo.Record {
 	t.Helper()
+	var out [][]*kgo.Record
+	n := EachRecord(t, brokers, topic, func(r *kgo.Record) {
+		for int(r.Partition) >= len(out) {
+			out = append(out, nil)
+		}
+		out[r.Partition] = append(out[r.Partition], r)
+	}, opts...)
+	return append(out, make([][]*kgo.Record, n-len(out))...)
+}
+
+// EachRecord is ReadTopic for topics that do not fit into memory: it calls fn with
+// one record after the other, those of a partition in the order of offsets, and
+// returns the number of partitions.
+func EachRecord(t testing.TB, brokers []string, topic string, fn func(*kgo.Record), opts ...kgo.Opt) (partitions int) {
+	t.Helper()
 	opts = append([]kgo.Opt{
 		kgo.SeedBrokers(brokers...), kgo.KeepControlRecords(), kgo.FetchMaxWait(100 * time.Millisecond),
 	}, opts...)
@@ -30,7 +45,6 @@ func ReadTopic(t testing.TB, brokers []string, topic string, opts ...kgo.Opt) []
 	}
 	defer cl.Close()
 	left, n := readBounds(t, cl, topic)
-	out := make([][]*kgo.Record, n)
 	from := make(map[int32]kgo.Offset, len(left))
 	for p, b := range left {
 		from[p] = kgo.NewOffset().At(b.start)
@@ -46,27 +60,29 @@ func ReadTopic(t testing.TB, brokers []string, topic string, opts ...kgo.Opt) []
 		fetches.EachError(func(_ string, p int32, err error) {
 			t.Fatalf("kafkatest: read topic %q partition %d: %v", topic, p, err)
 		})
-		fetches.EachRecord(func(r *kgo.Record) { keep(out, left, r) })
+		fetches.EachRecord(func(r *kgo.Record) {
+			if wanted(left, r) {
+				fn(r)
+			}
+		})
 	}
-	return out
+	return n
 }
 
 // bounds are the offsets of one partition to be read: [start, end).
 type bounds struct{ start, end int64 }
 
-// keep files the record if it is one of those asked for, and strikes its
-// partition off when that was the last.
-func keep(out [][]*kgo.Record, left map[int32]bounds, r *kgo.Record) {
-	b, wanted := left[r.Partition]
-	if !wanted || r.Offset >= b.end {
-		return
-	}
-	if !r.Attrs.IsControl() {
-		out[r.Partition] = append(out[r.Partition], r)
+// wanted reports whether the record is one of those asked for, and strikes its
+// partition off when it was the last.
+func wanted(left map[int32]bounds, r *kgo.Record) bool {
+	b, open := left[r.Partition]
+	if !open || r.Offset >= b.end {
+		return false
 	}
 	if r.Offset+1 >= b.end {
 		delete(left, r.Partition)
 	}
+	return !r.Attrs.IsControl()
 }
 
 // readBounds returns the partitions that have records, and how many partitions

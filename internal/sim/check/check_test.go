@@ -159,6 +159,29 @@ func TestARecordWithoutACertainOutcomeMayBeInTheLogOrNot(t *testing.T) {
 	}
 }
 
+func TestADeletedTopicTakesItsRecordsAlongAndForgivesNothingElse(t *testing.T) {
+	w := honestWorld()
+	for _, h := range w.histories {
+		h.Doom()
+	}
+	for partition, log := range w.log {
+		w.log[partition] = log[50:] // their offsets stay, as if the first ones had been those of another topic
+	}
+	r := w.check(Rules{})
+	if len(r.Violations) > 0 || r.Gone != 100 || r.Records != 0 || r.Doomed != (Counts{Records: 200, Acked: 200}) {
+		t.Error(r)
+	}
+	again := *w.log[0][49]
+	again.Offset++
+	w.log[0] = append(w.log[0], &again)
+	w.log[1] = slices.Clone(w.log[1])
+	w.log[1][3].Offset, w.log[1][4].Offset = w.log[1][4].Offset, w.log[1][3].Offset
+	w.histories[1].entry(99).setFate(NotWritten)
+	if r := w.check(Rules{Holes: true}); r.Violations[Duplicate] != 1 || r.Violations[WrongOffset] != 2 || r.Violations[Lie] != 1 {
+		t.Error(r)
+	}
+}
+
 func TestDoublesAreCountedWhereTheyAreAllowed(t *testing.T) {
 	w := honestWorld()
 	for _, r := range slices.Clone(w.log[0][95:]) {

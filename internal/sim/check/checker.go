@@ -44,10 +44,17 @@ type Record struct {
 	Key, Value []byte
 }
 
+// Counts are records by what was told about them. Records is their sum, up to those of which nothing was told.
+type Counts struct{ Records, Acked, NotWritten, Unknown, Refused int }
+
 // Report is what a check found.
 type Report struct {
-	// Records is how many were added to the histories, the next four what became of them.
-	Records, Acked, NotWritten, Unknown, Refused int
+	// Counts are those of the histories that must be found as told.
+	Counts
+	// Doomed are those of the histories whose topic might be deleted; Gone is how many of the acked ones among them are not
+	// in the log.
+	Doomed Counts
+	Gone   int
 	// InLog is how many records were read, Doubles how many of them for at least the second time.
 	InLog, Doubles int
 	// Violations counts by kind; a kind that is not there was not found.
@@ -75,6 +82,10 @@ func (r *Report) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d records: %d acked, %d not written, %d unknown, %d refused; %d in the log, %d doubles",
 		r.Records, r.Acked, r.NotWritten, r.Unknown, r.Refused, r.InLog, r.Doubles)
+	if d := r.Doomed; d.Records > 0 {
+		fmt.Fprintf(&b, "\n%d more while their topic was deleted: %d acked, of which %d went with it, %d not written, %d unknown, %d refused",
+			d.Records, d.Acked, r.Gone, d.NotWritten, d.Unknown, d.Refused)
+	}
 	for _, k := range slices.Sorted(maps.Keys(r.Violations)) {
 		fmt.Fprintf(&b, "\n%d x %s", r.Violations[k], k)
 	}
@@ -222,23 +233,29 @@ func (c *Checker) Finish() *Report {
 // outcome judges what was told about one record.
 func (c *Checker) outcome(t *trail, sequence uint32) {
 	e := t.entry(sequence)
-	c.report.Records++
+	counts := &c.report.Counts
+	if t.doomed {
+		counts = &c.report.Doomed
+	}
+	counts.Records++
 	want := uint32(1)
 	switch e.fate() {
 	case Acked:
-		c.report.Acked++
+		counts.Acked++
 		switch {
+		case !marked(t.seen, sequence) && t.doomed:
+			c.report.Gone++
 		case !marked(t.seen, sequence):
 			c.report.found(Lost, "writer %d sequence %d, acked at partition %d offset %d", t.id.writer, sequence, e.partition, e.offset)
 		case e.offset >= 0 && !marked(t.placed, sequence):
 			c.report.found(WrongOffset, "writer %d sequence %d, acked at partition %d offset %d", t.id.writer, sequence, e.partition, e.offset)
 		}
 	case NotWritten:
-		c.report.NotWritten++
+		counts.NotWritten++
 	case Unknown:
-		c.report.Unknown++
+		counts.Unknown++
 	case Refused:
-		c.report.Refused++
+		counts.Refused++
 		want = 0
 	}
 	if told := e.told(); told != want {

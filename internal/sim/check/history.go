@@ -59,6 +59,7 @@ type History struct {
 	topic   string
 	id      writerID
 	ordered bool
+	doomed  bool
 	count   uint32
 	chunks  atomic.Pointer[[]*[chunkEntries]entry]
 	// lastTold is the sequence+1 of each partition's last outcome. The producer promises that callbacks of a partition run
@@ -83,6 +84,11 @@ func NewHistory(topic string, run uint64, writer uint32, partitionsMax int) *His
 
 // InOrder says that outcomes come by callback, and so in the order of each partition. To be called before the first.
 func (h *History) InOrder() { h.ordered = true }
+
+// Doom says that the topic may be deleted, and another one made under its name, while the writer writes. Then its acked records
+// may be missing, and nothing else is forgiven: none may be in the new topic twice, out of order, or at another offset than
+// it was told. To be called before the first.
+func (h *History) Doom() { h.doomed = true }
 
 // Count is how many records were added.
 func (h *History) Count() int { return int(h.count) }
