@@ -8,6 +8,8 @@
 # make sim     the sender's core against the model of the brokers: SEEDS schedules, from the seed FROM on, or as many as
 #              SECONDS allow; one of them, with its trace: go run ./internal/sim/simulate -seed 17
 # make sim-mutants   that the simulation finds deliberate bugs, each within 1,000 schedules
+# make chaos MINUTES=30   three real brokers that are killed, frozen, restarted and cut off under load; SEED names the plan, PLAN a
+#              file of one, RATE the records a second; with ACKS=1 or IDEMPOTENCE=false what these allow must be found
 #
 # Modules are those of go.work, each tested in its own folder. All of them are run, and the failed ones named at the end.
 
@@ -27,6 +29,7 @@ compiler := $(shell command -v $$(go env CC) || true)
 race := $(if $(compiler)$(filter true,$(CI)),-race)
 
 FUZZTIME ?= 2m
+MINUTES ?= 5
 FROM ?= 1
 SEEDS ?= $(if $(filter-out 0,$(SECONDS)),0,100000)
 SECONDS ?= 0
@@ -35,7 +38,7 @@ SECONDS ?= 0
 test = echo "== $(subst $(CURDIR),.,$(1)): go test $(2)"; (cd $(1) && go test $(2) ./...) || failed="$$failed $(subst $(CURDIR),.,$(1))";
 verdict = if [ -n "$$failed" ]; then echo "== failed:$$failed"; exit 1; fi; echo "== all passed"
 
-.PHONY: test check fuzz sim sim-mutants format vet lint bench bench-quick
+.PHONY: test check fuzz sim sim-mutants chaos format vet lint bench bench-quick
 
 test: format vet
 	@$(if $(race),,echo "== without the race detector: no C compiler";) failed=; \
@@ -78,3 +81,9 @@ sim:
 
 sim-mutants:
 	go test -timeout 30m -v -run Catches ./internal/sim/mutants -args -schedules=1000
+
+# The load may go on for 3 minutes after the last fault, until all outcomes are told; then all records are read.
+chaos:
+	cd test && OMNIBUS_CHAOS_MINUTES=$(MINUTES) OMNIBUS_CHAOS_SEED=$(SEED) OMNIBUS_CHAOS_PLAN=$(abspath $(PLAN)) OMNIBUS_CHAOS_RATE=$(RATE) \
+	  OMNIBUS_CHAOS_ACKS=$(ACKS) OMNIBUS_CHAOS_IDEMPOTENCE=$(IDEMPOTENCE) \
+	  go test -count=1 -v -timeout $$(awk 'BEGIN { print int(1.5 * $(MINUTES)) + 20 }')m -run '^TestChaos$$' .

@@ -46,6 +46,7 @@ type writer struct {
 	partitions int32 // explicit ones go round these
 	rate       int   // records a second while paced
 	target     int   // records that it writes at least
+	limit      int   // records that it writes at most, however much faster than its pace it may go
 
 	random  *rand.Rand
 	waiting sync.WaitGroup
@@ -188,7 +189,7 @@ func newWriter(topic string, run uint64, number uint32, way way, target int) *wr
 		h.InOrder()
 	}
 	return &writer{
-		History: h, way: way, partitions: loadPartitions, target: target,
+		History: h, way: way, partitions: loadPartitions, target: target, limit: 2*target + 100_000,
 		random: rand.New(rand.NewPCG(run, uint64(number))),
 	}
 }
@@ -242,7 +243,7 @@ func (l *load) writeOne(w *writer) bool {
 }
 
 func (l *load) writeTo(w *writer, asked int32) bool {
-	if w.Count() >= 2*w.target+100_000 { // it may be so much faster than its pace, and no more
+	if w.Count() >= w.limit {
 		return false
 	}
 	sequence := w.Add(asked)

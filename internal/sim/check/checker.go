@@ -47,6 +47,15 @@ type Record struct {
 // Counts are records by what was told about them. Records is their sum, up to those of which nothing was told.
 type Counts struct{ Records, Acked, NotWritten, Unknown, Refused int }
 
+// Add makes c the sum of both.
+func (c *Counts) Add(d Counts) {
+	c.Records += d.Records
+	c.Acked += d.Acked
+	c.NotWritten += d.NotWritten
+	c.Unknown += d.Unknown
+	c.Refused += d.Refused
+}
+
 // Report is what a check found.
 type Report struct {
 	// Counts are those of the histories that must be found as told.
