@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -112,7 +113,8 @@ func TestChaos(t *testing.T) {
 	t.Cleanup(client.Close)
 
 	p := &chaosPlayer{k: k, client: client, load: startChaosLoad(t, k, o), began: time.Now(), kinds: make(map[fault.Kind]int)}
-	stop := p.showProgress(out, max(10*time.Second, o.lasts/60))
+	t.Cleanup(p.mending.Wait)
+	stop := p.showProgress(t, max(10*time.Second, o.lasts/60))
 	left := p.play(t, plan, cmp.Or(o.lasts, 2*time.Minute))
 	took := time.Since(p.began)
 	p.load.finish(t)
@@ -122,8 +124,8 @@ func TestChaos(t *testing.T) {
 }
 
 // showProgress prints a line now and then, until it is stopped.
-func (p *chaosPlayer) showProgress(out io.Writer, every time.Duration) (stop func()) {
-	ended, done := make(chan struct{}), make(chan struct{})
+func (p *chaosPlayer) showProgress(t *testing.T, every time.Duration) (stop func()) {
+	out, ended, done := t.Output(), make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
 		ticker := time.NewTicker(every)
@@ -139,7 +141,9 @@ func (p *chaosPlayer) showProgress(out io.Writer, every time.Duration) (stop fun
 				time.Since(p.began).Round(time.Second), p.begun.Load(), s.Acked, s.Pending, s.NotWritten, s.Unknown, s.RetriedBatches, s.RequestsLost, s.Inquiries)
 		}
 	}()
-	return func() { close(ended); <-done }
+	stop = sync.OnceFunc(func() { close(ended); <-done })
+	t.Cleanup(stop) // of a run that failed half-way
+	return stop
 }
 
 // summarize prints what the run was and what was found.
