@@ -29,7 +29,7 @@ type disaster func(d *drawnPlan)
 // what happens rarely.
 func fullDeck() []disaster {
 	return []disaster{
-		killed, killed, killed, stopped, frozen, frozen, answersLost, answersLost, rolling,
+		killed, killed, killed, stopped, frozen, frozen, answersLost, answersLost, forgotten, forgotten, rolling,
 		swallowed, halfOpen, reset, refused, slow, moved, moved, grown, recreated,
 	}
 }
@@ -104,8 +104,7 @@ func frozen(d *drawnPlan) {
 	d.over(lasts)
 }
 
-// answersLost is a broker of which no answer arrives, and which then dies: whoever takes over knows of a producer's last batch
-// alone.
+// answersLost is a broker of which no answer arrives, and which then dies.
 func answersLost(d *drawnPlan) {
 	victim, kind := d.broker(), fault.Kill
 	if d.IntN(3) == 0 {
@@ -115,6 +114,19 @@ func answersLost(d *drawnPlan) {
 	d.strike(0, victim, fault.Swallow, alone+500, 0)
 	d.strike(alone, victim, kind, d.within(0, 4000), 0)
 	d.over(alone + restart)
+}
+
+// forgotten is a broker of which no answer arrives while the others are restarted, and which then dies: whoever takes over knows
+// of a producer's last batch alone. Producers that number anew, and send again what they have no answer for, write it twice.
+func forgotten(d *drawnPlan) {
+	leader := d.IntN(chaosNodes)
+	d.strike(0, fault.Broker(int32(1+leader)), fault.Swallow, 40_000, 0) // however long it takes until all are in sync again
+	for i := range int64(2) {
+		follower := (leader + 1 + int(i)) % chaosNodes
+		d.strike(500+i*restart, fault.Broker(int32(1+follower)), fault.Stop, 0, 0)
+	}
+	d.strike(500+2*restart, fault.Broker(int32(1+leader)), fault.Kill, d.within(0, 4000), 0)
+	d.over(4 * restart)
 }
 
 func swallowed(d *drawnPlan) {

@@ -57,12 +57,12 @@ func readChaosOptions(t *testing.T) *chaosOptions {
 	return o
 }
 
-// producers are the configurations of the two producers: one that gives up on a silent broker soon, and one with the defaults
-// that compresses.
+// producers are the configurations of the two producers: one with small batches, so that all requests that may be in flight are,
+// which gives up on a silent broker soon; and one with the defaults, which compresses.
 func (o *chaosOptions) producers() []omnibus.Config {
 	return []omnibus.Config{
 		{
-			Acks: o.acks, DisableIdempotence: o.plain,
+			Acks: o.acks, DisableIdempotence: o.plain, BatchBytes: 4 << 10, BatchBytesMax: 4 << 10,
 			RequestTimeout: 8 * time.Second, ConnectTimeout: 2 * time.Second, MetadataMaxAge: 10 * time.Second,
 		},
 		{Acks: o.acks, DisableIdempotence: o.plain, Compression: omnibus.CompressionLZ4, Linger: 20 * time.Millisecond},
