@@ -29,7 +29,6 @@ public class Bench {
     private final String[] topics;
     private final byte[][] values;
     private final byte[][] keys;
-    private final int keyStep;
     private final int threads;
     private final int rate;
     private final String drive;
@@ -43,7 +42,6 @@ public class Bench {
         topics = take(p, "topics").split(",");
         values = pieces(take(p, "values"), Integer.parseInt(take(p, "value.bytes")));
         keys = pieces(take(p, "keys"), Integer.parseInt(take(p, "key.bytes")));
-        keyStep = Integer.parseInt(take(p, "key.step"));
         threads = Integer.parseInt(take(p, "threads"));
         rate = Integer.parseInt(take(p, "rate"));
         drive = take(p, "drive");
@@ -68,7 +66,7 @@ public class Bench {
     }
 
     private ProducerRecord<byte[], byte[]> record(long i) {
-        byte[] key = keys[(int) (i * keyStep % keys.length)];
+        byte[] key = keys[(int) (i % keys.length)];
         return new ProducerRecord<>(topics[(int) (i % topics.length)], key, values[(int) (i % values.length)]);
     }
 

@@ -43,7 +43,6 @@ func propertiesOf(t client.Target, f files) []byte {
 	set("bench.value.bytes", t.Load.ValueBytes)
 	set("bench.keys", f.keys)
 	set("bench.key.bytes", workload.KeyBytes)
-	set("bench.key.step", workload.KeyStep)
 	set("bench.threads", t.Load.Goroutines)
 	set("bench.rate", t.Load.Rate)
 	set("bench.drive", t.Load.Drive)

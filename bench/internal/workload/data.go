@@ -14,15 +14,17 @@ const (
 	KeyBytes       = 16
 )
 
-// KeyStep walks through all keys in an order in which neighbours differ: it has no divisor in common with Keys.
-const KeyStep = 48_271
+// keyStep walks through all keys in an order in which neighbours differ: it has no divisor in common with Keys.
+const keyStep = 48_271
 
-// Data is the payloads of a workload: two blocks of memory without a pointer in them, which records point into.
+// Data is the payloads of a workload: two blocks of memory without a pointer in them, which records point into. Both lie in
+// the order in which they are used: an application has just made, or read, the key and the value that it hands over, so
+// that no client should pay for fetching them from memory.
 type Data struct {
 	values    []byte
 	valueSize int
 	count     int    // of values
-	keys      []byte // empty for a workload without keys
+	keys      []byte // in the order of the records; empty for a workload without keys
 }
 
 // NewData makes the payloads of a workload; the same seed makes the same bytes.
@@ -40,7 +42,7 @@ func NewData(w Workload, seed uint64) *Data {
 	if w.Keyed {
 		d.keys = make([]byte, 0, Keys*KeyBytes) // exactly, so that nothing beside the payloads adds to the peak of memory
 		for i := range Keys {
-			d.keys = fmt.Appendf(d.keys, "user-%0*d", KeyBytes-len("user-"), i)
+			d.keys = fmt.Appendf(d.keys, "user-%0*d", KeyBytes-len("user-"), i*keyStep%Keys)
 		}
 	}
 	return d
@@ -63,12 +65,12 @@ func (d *Data) Value(i int) []byte {
 	return d.values[at : at+d.valueSize : at+d.valueSize]
 }
 
-// Key is the key of the i-th record, or nil for a workload without keys.
+// Key is the key of the i-th record, or nil for a workload without keys. After Keys records they come round again.
 func (d *Data) Key(i int) []byte {
 	if len(d.keys) == 0 {
 		return nil
 	}
-	at := i * KeyStep % Keys * KeyBytes
+	at := i % Keys * KeyBytes
 	return d.keys[at : at+KeyBytes : at+KeyBytes]
 }
 
