@@ -135,7 +135,7 @@ func (p *Partition) Hurry() {
 func (p *Partition) Troubled(err error) {
 	switch {
 	case err != nil:
-		p.trouble.Store(&err)
+		p.trouble.Store(new(err)) // a copy: &err would put every call's on the heap, and success calls it once a batch
 	case p.trouble.Load() != nil:
 		p.trouble.Store(nil)
 	}

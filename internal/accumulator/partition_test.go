@@ -276,3 +276,17 @@ func TestIdleClockIsExactAndABusyOneTicks(t *testing.T) {
 		}
 	})
 }
+
+func TestSuccessIsNotedWithoutAnAllocation(t *testing.T) {
+	p := newStop(t, 1<<20, 1, &Settings{BatchBytes: 1000, BatchBytesMax: 1 << 20}).partition(0)
+	if allocations := testing.AllocsPerRun(100, func() { p.Troubled(nil) }); allocations != 0 {
+		t.Errorf("%v allocations, once a batch", allocations)
+	}
+	p.Troubled(ErrFull)
+	if err := p.Trouble(); err != ErrFull {
+		t.Errorf("trouble: %v", err)
+	}
+	if p.Troubled(nil); p.Trouble() != nil {
+		t.Errorf("trouble: %v", p.Trouble())
+	}
+}
