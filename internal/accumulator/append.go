@@ -67,13 +67,15 @@ func (a *Accumulator) Append(ctx context.Context, t *Topic, e *batch.Entry, how 
 }
 
 // boardEasily lets the record board where nothing is to be decided: there is an open batch with room for it, and nobody
-// needs to hear of it. That is so for all but a few records of a batch, and costs half of what the long way does.
+// needs to hear of it. That is so for all but a few records of a batch, and costs half of what the long way does. Whether
+// too many callbacks have yet to run is asked once a batch, when it begins: with many partitions that question alone is
+// a cache miss, and the answer does not count what is on its way anyway.
 func (a *Accumulator) boardEasily(t *Topic, e *batch.Entry, how *Boarding, sizeMax int) (place Place, ok bool) {
 	p := how.Partition
 	if how.Sticky {
 		p = t.stickyPartition()
 	}
-	if how.Waiter || (how.Callback != nil && !a.callbacks.HasRoom(&p.Lane)) {
+	if how.Waiter {
 		return Place{}, false
 	}
 	p.mu.Lock()

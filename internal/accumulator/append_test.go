@@ -260,7 +260,7 @@ func (s *stop) fallBehind(p *Partition) held {
 	return h
 }
 
-func TestRecordsWithACallbackWaitForCallbacksThatAreBehind(t *testing.T) {
+func TestRecordsWithACallbackBeginNoBatchWhileCallbacksAreBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStop(t, 1<<20, 1, &Settings{BatchBytes: 1000, BatchBytesMax: 1 << 20})
 		p := s.partition(0)
@@ -272,20 +272,32 @@ func TestRecordsWithACallbackWaitForCallbacksThatAreBehind(t *testing.T) {
 			t.Fatal(err)
 		}
 		behind := s.fallBehind(p)
+		if err := add(0); err != nil {
+			t.Errorf("into a batch that has begun: %v", err)
+		}
+		s.pool.Put(p.CloseBatch(p.mu.open))
 		if err := add(0); !errors.Is(err, dispatch.ErrLaneFull) {
 			t.Errorf("with callbacks behind: %v", err)
 		}
 		s.add(p, 10) // a record without a callback does not wait
+		s.pool.Put(p.CloseBatch(p.mu.open))
 		admitted := make(chan error)
 		go func() { admitted <- add(time.Minute) }()
 		synctest.Wait()
+		select {
+		case err := <-admitted:
+			t.Fatalf("a record did not wait: %v", err)
+		default:
+		}
 		close(behind)
 		if err := <-admitted; err != nil {
 			t.Error(err)
 		}
 		_, batches := s.news(p)
-		b := batches[0]
-		if !b.HasCallbacks() || b.Count() != 3 || b.Callback(0) != t || b.Tag(0) != 7 || b.Callback(1) != nil || b.Callback(2) == nil {
+		if len(batches) != 3 || batches[1].HasCallbacks() {
+			t.Fatalf("%d batches", len(batches))
+		}
+		if b := batches[0]; !b.HasCallbacks() || b.Count() != 2 || b.Callback(0) != t || b.Tag(1) != 7 {
 			t.Errorf("runs %+v", b.Runs())
 		}
 	})

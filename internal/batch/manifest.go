@@ -1,7 +1,6 @@
 package batch
 
 import (
-	"slices"
 	"sort"
 	"unsafe"
 )
@@ -23,6 +22,8 @@ type manifest struct {
 	last Run // a copy of the last of runs, which need not be looked at for a record like the one before
 	runs []Run
 	tags []uint64 // by seat; shorter than the batch where the last ones are 0
+	// calls is set once a record has a callback.
+	calls bool
 }
 
 // note adds the record at the seat, which is the batch's last.
@@ -30,6 +31,7 @@ func (m *manifest) note(seat, delta int32, callback any, tag uint64) {
 	if len(m.runs) == 0 || m.last.Delta != delta || !identical(m.last.Callback, callback) {
 		m.last = Run{First: seat, Delta: delta, Callback: callback}
 		m.runs = append(m.runs, m.last)
+		m.calls = m.calls || callback != nil
 	}
 	if tag != 0 {
 		for len(m.tags) < int(seat) {
@@ -48,7 +50,7 @@ func identical(a, b any) bool {
 // reset makes the manifest empty and keeps its memory.
 func (m *manifest) reset() {
 	clear(m.runs)
-	m.last, m.runs, m.tags = Run{}, m.runs[:0], m.tags[:0]
+	m.last, m.runs, m.tags, m.calls = Run{}, m.runs[:0], m.tags[:0], false
 }
 
 // Runs lists whom to call, in the order of the records. What stands before the first run has no callback.
@@ -86,6 +88,4 @@ func (b *Batch) Callback(seat int) any {
 }
 
 // HasCallbacks reports whether any record has a callback.
-func (b *Batch) HasCallbacks() bool {
-	return slices.ContainsFunc(b.manifest.runs, func(r Run) bool { return r.Callback != nil })
-}
+func (b *Batch) HasCallbacks() bool { return b.manifest.calls }

@@ -36,8 +36,8 @@ type Lane struct {
 // Pending is the number of records whose outcome is known and whose callbacks have yet to run.
 func (l *Lane) Pending() int { return int(l.pending.Load()) }
 
-// HasRoom reports whether Admit would return at once, as far as a look tells.
-func (d *Dispatcher) HasRoom(l *Lane) bool { return l.pending.Load() < int64(d.config.LanePendingMax) }
+// hasRoom reports whether Admit would return at once, as far as a look tells.
+func (d *Dispatcher) hasRoom(l *Lane) bool { return l.pending.Load() < int64(d.config.LanePendingMax) }
 
 // Admit returns as soon as fewer than Config.LanePendingMax records of l wait for their callbacks; as a rule that is at
 // once and costs an atomic load. Else it blocks until so many callbacks have run, ctx ends (the error wraps its cause),
@@ -47,7 +47,7 @@ func (d *Dispatcher) HasRoom(l *Lane) bool { return l.pending.Load() < int64(d.c
 // It counts outcomes, not what is on its way to one: that is bounded by the buffer's memory. So the bound may be exceeded
 // by what is in the buffer.
 func (d *Dispatcher) Admit(ctx context.Context, l *Lane, timeout time.Duration) error {
-	if d.HasRoom(l) || d.OnWorker() {
+	if d.hasRoom(l) || d.OnWorker() {
 		return nil
 	}
 	l.blocked.Add(1)
@@ -78,7 +78,7 @@ func (d *Dispatcher) Admit(ctx context.Context, l *Lane, timeout time.Duration) 
 func (d *Dispatcher) roomIn(l *Lane) <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.pending.Load() < int64(d.config.LanePendingMax) {
+	if d.hasRoom(l) {
 		return nil
 	}
 	if l.mu.room == nil {
