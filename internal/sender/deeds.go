@@ -20,6 +20,10 @@ const busyRecords = 32
 // Sender's own.
 type deeds struct{ *Sender }
 
+// age is the time from a batch's first record to this turn, which may have begun before it. The clock is read once a turn, not
+// once a batch.
+func (s deeds) age(b *batch.Batch) time.Duration { return max(s.now-b.Created, 0) }
+
 func (s deeds) CloseBatch(p *accumulator.Partition, b *batch.Batch) {
 	if spare := p.CloseBatch(b); spare != nil {
 		s.around.Accumulator.Pool().Put(spare)
@@ -104,11 +108,11 @@ func (s deeds) Resolve(l *core.Lane, b *batch.Batch, o batch.Outcome) {
 	if !b.Sender.Departed {
 		l.Part.Departed(1)
 	}
-	s.stats.resolved(b, o, s.clock.Now())
+	s.stats.resolved(b, o, s.age(b))
 	if o.Failure == nil {
 		l.Part.Troubled(nil)
 	}
-	s.around.Watch.done(l, b, o, s.clock.Now())
+	s.around.Watch.done(l, b, o, s.age(b))
 	if o.Failure != nil {
 		s.around.Logger.Warn("batch failed", "topic", l.Topic.Name, "partition", l.Part.Number, "records", b.Count(),
 			"not_written", o.Failure.NotWritten, "attempts", o.Failure.Attempts, "error", o.Failure.Err)
@@ -142,14 +146,14 @@ func (s deeds) Departed(l *core.Lane, b *batch.Batch, why batch.Reason) {
 	if !b.Sender.Departed {
 		l.Part.Departed(1)
 	}
-	s.stats.departed(b, why, s.clock.Now())
-	s.around.Watch.leaves(l, b, why, s.clock.Now())
+	s.stats.departed(b, why, s.age(b))
+	s.around.Watch.leaves(l, b, why, s.age(b))
 }
 
 func (s deeds) Retried(l *core.Lane, b *batch.Batch, err error) {
 	s.stats.retried(b)
 	l.Part.Troubled(err)
-	s.around.Watch.retried(l, b, err, s.clock.Now())
+	s.around.Watch.retried(l, b, err, s.age(b))
 	s.around.Logger.Debug("batch is tried again", "topic", l.Topic.Name, "partition", l.Part.Number,
 		"attempts", b.Sender.Attempts, "error", err)
 }

@@ -64,6 +64,7 @@ type Sender struct {
 	done    chan struct{}
 
 	// Of the loop alone.
+	now        time.Duration // when the turn began
 	partitions []*accumulator.Partition
 	fresh      []*batch.Batch
 	running    []step
@@ -127,7 +128,8 @@ func (s *Sender) turn() {
 	s.mu.Lock()
 	s.running, s.mu.steps = s.mu.steps, s.running[:0]
 	s.mu.Unlock()
-	now := s.clock.Now()
+	s.now = s.clock.Now()
+	now := s.now
 	for i, run := range s.running {
 		run(now)
 		s.running[i] = nil

@@ -46,12 +46,12 @@ func ReasonNames() []string {
 	return names
 }
 
-func (s *Stats) departed(b *batch.Batch, why batch.Reason, now time.Duration) {
+func (s *Stats) departed(b *batch.Batch, why batch.Reason, age time.Duration) {
 	s.Batches[why].Add(1)
 	if b.Sender.Departed {
 		return
 	}
-	s.Boarding.Record(int64(now - b.Created))
+	s.Boarding.Record(int64(age))
 	s.BatchRecords.Record(int64(b.Count()))
 	s.RecordsBytes.Add(int64(b.RecordsBytes()))
 }
@@ -66,13 +66,13 @@ func (s *Stats) retried(b *batch.Batch) {
 	s.RetriedRecords.Add(int64(b.Count()))
 }
 
-func (s *Stats) resolved(b *batch.Batch, o batch.Outcome, now time.Duration) {
+func (s *Stats) resolved(b *batch.Batch, o batch.Outcome, age time.Duration) {
 	records := int64(b.Count())
 	switch {
 	case o.Failure == nil:
 		s.Acked.Add(records)
 		s.WireBytes.Add(int64(b.Bytes()))
-		s.Ack.Record(int64(now - b.Created))
+		s.Ack.Record(int64(age))
 	case o.Failure.NotWritten:
 		s.NotWritten.Add(records)
 	default:

@@ -26,21 +26,21 @@ type Answered struct {
 	Err               error
 }
 
-func (w *Watch) leaves(l *core.Lane, b *batch.Batch, why batch.Reason, now time.Duration) {
+func (w *Watch) leaves(l *core.Lane, b *batch.Batch, why batch.Reason, age time.Duration) {
 	if w.Leaves != nil {
-		w.Leaves(l.Part, b, why, l.InFlight, now-b.Created)
+		w.Leaves(l.Part, b, why, l.InFlight, age)
 	}
 }
 
-func (w *Watch) done(l *core.Lane, b *batch.Batch, o batch.Outcome, now time.Duration) {
+func (w *Watch) done(l *core.Lane, b *batch.Batch, o batch.Outcome, age time.Duration) {
 	if w.Done != nil {
-		w.Done(l.Part, b, o, now-b.Created)
+		w.Done(l.Part, b, o, age)
 	}
 }
 
-func (w *Watch) retried(l *core.Lane, b *batch.Batch, err error, now time.Duration) {
+func (w *Watch) retried(l *core.Lane, b *batch.Batch, err error, age time.Duration) {
 	if w.Retried != nil {
-		w.Retried(l.Part, b, err, now-b.Created)
+		w.Retried(l.Part, b, err, age)
 	}
 }
 
