@@ -10,7 +10,10 @@ type List struct {
 	// Earliest is no later than the earliest deadline in the list, 0 while nothing was added since expire found it
 	// empty. Removing a batch leaves it as it is: then expire looks once for nothing and sets it anew.
 	Earliest time.Duration
-	waiters  []waiter
+	// waiting is a batch before which none waits to leave; nil if none waits at all. Thousands may be in flight in front of the
+	// first one that waits, which who makes the oldest ones leave need not walk past each time.
+	waiting *Batch
+	waiters []waiter
 }
 
 // waiter is a caller that waits for the batches up to an id.
@@ -41,6 +44,7 @@ func (l *List) Add(b *Batch) {
 	l.lastID++
 	b.Sender.ID = l.lastID
 	l.link(l.youngest, b, nil)
+	l.mayWait(b)
 	l.Earliest = Sooner(l.Earliest, b.Sender.Deadline)
 }
 
@@ -48,6 +52,31 @@ func (l *List) Add(b *Batch) {
 func (l *List) InsertAfter(at, b *Batch) {
 	b.Sender.ID = at.Sender.ID
 	l.link(at, b, at.Sender.Next)
+	l.mayWait(b)
+}
+
+// Wait notes that a batch of the list waits to leave again.
+func (l *List) Wait(b *Batch) {
+	b.Sender.State = Waiting
+	l.mayWait(b)
+}
+
+// mayWait sees to it that OldestWaiting looks at a batch. The parts of a split have the same id.
+func (l *List) mayWait(b *Batch) {
+	switch {
+	case l.waiting == nil:
+		l.waiting = b
+	case b.Sender.ID <= l.waiting.Sender.ID:
+		l.waiting = l.Oldest
+	}
+}
+
+// OldestWaiting is the first batch that waits to leave, or nil.
+func (l *List) OldestWaiting() *Batch {
+	for l.waiting != nil && l.waiting.Sender.State != Waiting {
+		l.waiting = l.waiting.Sender.Next
+	}
+	return l.waiting
 }
 
 // link puts b between two neighbours.
@@ -68,6 +97,9 @@ func (l *List) link(prev, b, next *Batch) {
 // Remove takes a batch off the list.
 func (l *List) Remove(b *Batch) {
 	prev, next := b.Sender.Prev, b.Sender.Next
+	if b == l.waiting {
+		l.waiting = next
+	}
 	if prev == nil {
 		l.Oldest = next
 	} else {

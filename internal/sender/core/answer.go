@@ -168,7 +168,7 @@ func (c *Core) retry(p Passenger, err error) (waits bool) {
 	}
 	c.do.Retried(l, b, err)
 	c.offRequest(p)
-	b.Sender.State = batch.Waiting
+	c.open.Wait(b)
 	l.backoffUntil = c.now + c.Config.RetryBackoff.After(b.Sender.Attempts, c.random.Float64())
 	return true
 }

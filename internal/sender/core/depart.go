@@ -159,7 +159,7 @@ func (c *Core) takeBack(r *Request) {
 // backToWaiting returns a batch from a request that has not been sent to its lane, where it still stands in its place.
 func (c *Core) backToWaiting(p Passenger) {
 	p.Batch.Sender.Attempts--
-	p.Batch.Sender.State = batch.Waiting
+	c.open.Wait(p.Batch)
 	c.offRequest(p)
 	if p.Lane.halted {
 		c.failWaiting(p.Lane, p.Batch, ErrHalted, "queue")

@@ -40,7 +40,7 @@ func (c *Core) endFlushes() {
 func (c *Core) Pressure(now time.Duration) {
 	c.now = now
 	hurried := 0
-	for b := c.open.Oldest; b != nil && hurried < pressureBatches; b = b.Sender.Next {
+	for b := c.open.OldestWaiting(); b != nil && hurried < pressureBatches; b = b.Sender.Next {
 		l := LaneOf(b)
 		if b.Sender.State != batch.Waiting || l.leader == nil || l.leader.away() || l.queued.ready {
 			continue

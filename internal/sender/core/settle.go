@@ -175,7 +175,7 @@ func (l *Lane) proves(b *batch.Batch) bool {
 // it was looked up where they are, if this client may read.
 func (c *Core) confirmed(l *Lane, b *batch.Batch, o batch.Outcome) {
 	c.located(l, nil) // a second proof ends what the first one left
-	b.Sender.State = batch.Waiting
+	c.open.Wait(b)
 	l.doubt.probe = nil
 	l.doubt.Proven()
 	l.doubt.proven, l.doubt.outcome, l.doubt.after, l.doubt.afterBy = b, o, l.num.LastAckedOffset(), l.num.LastAckedBy()
