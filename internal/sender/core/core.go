@@ -48,6 +48,7 @@ type Topic struct {
 	Name   string
 	ID     [16]byte
 	Config TopicConfig
+	place  int // among all topics
 	lanes  []*Lane
 	// fitsBytes is the largest batch that the topic took.
 	fitsBytes int

@@ -2,7 +2,6 @@ package core
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/omnibus-kafka/omnibus/internal/batch"
@@ -81,12 +80,7 @@ func (r *Request) Records() (n int) {
 // LayOut fills r.Wire from r.Batches, which it brings into the order of the wire: the partitions of a topic stand
 // together.
 func (r *Request) LayOut(timeoutMillis int32) {
-	slices.SortStableFunc(r.Batches, func(a, b Passenger) int {
-		if a.Lane.Topic == b.Lane.Topic {
-			return 0
-		}
-		return strings.Compare(a.Lane.Topic.Name, b.Lane.Topic.Name)
-	})
+	slices.SortFunc(r.Batches, func(a, b Passenger) int { return a.Lane.Topic.place - b.Lane.Topic.place })
 	s := &r.wires
 	s.topics, s.partitions = s.topics[:0], slices.Grow(s.partitions[:0], len(r.Batches))
 	r.TopicIDs = true
