@@ -476,7 +476,7 @@ func TestAClusterThatGivesNoProducerIDFailsRecordsWithItsReason(t *testing.T) {
 	inBubble(t, 1, omnibus.Config{}, func(r *rig) {
 		r.cluster.SetScript(sim.First(1, sim.InitProducerID, refuse(kerr.ClusterAuthorizationFailed.Code)))
 		_, err := r.producer.Send(r.Context(), record("a"))
-		r.failed(err, true, "CLUSTER_AUTHORIZATION_FAILED", "enable.idempotence=false")
+		r.failed(err, true, "CLUSTER_AUTHORIZATION_FAILED", "User:ANONYMOUS lacks IdempotentWrite on the cluster", "--operation Write --topic TOPIC", "enable.idempotence=false")
 		r.send(record("b")) // asked again
 		r.holds(0, "b")
 	})

@@ -22,7 +22,7 @@ func (s *settings) sender() core.Config {
 		HaltOnFailure:        s.HaltOnFailure,
 		Encoders:             runtime.GOMAXPROCS(0),
 		Seed:                 rand.Uint64(),
-		Refusal:              func(code int16, message string) error { return &BrokerError{Code: code, Message: message} },
+		Refusal:              s.refusal,
 	}
 }
 

@@ -150,6 +150,13 @@ type BrokerError struct {
 	Code int16
 	// Message is what the broker added to the code; often empty.
 	Message string
+
+	rights string // what the code says about the client's rights
+}
+
+// refusal is a broker's answer about a topic.
+func (s *settings) refusal(topic string, code int16, message string) error {
+	return &BrokerError{Code: code, Message: message, rights: s.connection.Client.Refusal(code, topic)}
 }
 
 // Error gives the name, code and meaning of the refusal, and the broker's words.
@@ -167,12 +174,10 @@ func (e *BrokerError) Error() string {
 
 // advice is what the user can do where the broker's words leave it open.
 func (e *BrokerError) advice() string {
-	switch e.Code {
-	case kerr.TopicAuthorizationFailed.Code:
-		return "; grant this client Write on the topic"
-	case kerr.ClusterAuthorizationFailed.Code:
-		return "; grant this client IdempotentWrite on the cluster, or set Config.DisableIdempotence (enable.idempotence=false)"
-	case kerr.NotEnoughReplicas.Code, kerr.NotEnoughReplicasAfterAppend.Code:
+	switch {
+	case e.rights != "":
+		return "; " + e.rights
+	case e.Code == kerr.NotEnoughReplicas.Code, e.Code == kerr.NotEnoughReplicasAfterAppend.Code:
 		return "; look for brokers that are away, or lower the topic's min.insync.replicas"
 	}
 	return ""

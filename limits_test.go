@@ -68,7 +68,7 @@ func TestATopicThatIsForbiddenFailsAtOnce(t *testing.T) {
 	inBubble(t, 1, omnibus.Config{}, func(r *rig) {
 		r.cluster.SetScript(sim.Always(sim.Metadata, refuse(kerr.TopicAuthorizationFailed.Code)))
 		_, err := r.producer.Send(r.Context(), record("a"))
-		r.failed(err, true, "TOPIC_AUTHORIZATION_FAILED")
+		r.failed(err, true, "TOPIC_AUTHORIZATION_FAILED", `User:ANONYMOUS lacks Write on topic "t": kafka-acls.sh`, "--operation Create")
 		r.took(0)
 	})
 }

@@ -66,7 +66,7 @@ func (p *Producer) pipelineConfig() pipeline.Config {
 		Reconnect:   backoff.Exponential{Min: s.ReconnectBackoff, Max: s.ReconnectBackoffMax},
 		Metadata: metadata.Config{
 			MaxAge: s.MetadataMaxAge, MaxIdle: s.MetadataMaxIdle, RebootstrapTrigger: s.RebootstrapTrigger,
-			Retry: backoff.Exponential{Min: s.RetryBackoff, Max: s.RetryBackoffMax},
+			Retry: backoff.Exponential{Min: s.RetryBackoff, Max: s.RetryBackoffMax}, Client: s.connection.Client,
 		},
 		Sender: s.sender(), Spread: spread, Topic: s.pipelineTopic,
 		Tell: p.tell, Lost: p.dataLost, Updated: p.metadataUpdated, Watch: p.watch(), Logger: p.log,

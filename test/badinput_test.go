@@ -389,9 +389,9 @@ func TestAnUnauthorizedTopicIsNamedWithWhatToGrant(t *testing.T) {
 	p := openOn(t, c.Brokers())
 	began := time.Now()
 	_, err := p.Send(t.Context(), omnibus.Record{Topic: "unseen"})
-	refusedWith(t, err, `"unseen"`, "TOPIC_AUTHORIZATION_FAILED", "grant this client Describe and Write")
+	refusedWith(t, err, `"unseen"`, "TOPIC_AUTHORIZATION_FAILED", `User:ANONYMOUS lacks Write on topic "unseen"`, "--allow-principal User:ANONYMOUS --operation Write --topic unseen", "--operation Create")
 	_, err = p.Send(t.Context(), omnibus.Record{Topic: "read-only"})
-	refusedWith(t, err, `"read-only" partition 0`, "TOPIC_AUTHORIZATION_FAILED", "grant this client Write")
+	refusedWith(t, err, `"read-only" partition 0`, "TOPIC_AUTHORIZATION_FAILED", `User:ANONYMOUS lacks Write`, "--operation Write --topic read-only")
 	took(t, time.Since(began), 0, patience)
 	if !errors.Is(err, kerr.TopicAuthorizationFailed) {
 		t.Error("errors.Is does not find Kafka's error")

@@ -9,6 +9,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/omnibus-kafka/omnibus/internal/acl"
 )
 
 // ProducerID is what the cluster tells producers apart by. The epoch is the first one to use.
@@ -25,11 +27,12 @@ type Requester interface {
 
 // Fetch gets a new producer id from the cluster (InitProducerId without a transactional id; any broker can answer). It
 // tries again through lost connections and errors that pass, after the pause that follows so many failures in a row,
-// until ctx ends; its error then holds ctx's and the last failure. An error that will not pass is a *RefusedError.
-func Fetch(ctx context.Context, requester Requester, pause func(failures int) time.Duration) (ProducerID, error) {
+// until ctx ends; its error then holds ctx's and the last failure. An error that will not pass is a *RefusedError, whose text tells what
+// client would need.
+func Fetch(ctx context.Context, requester Requester, client acl.Client, pause func(failures int) time.Duration) (ProducerID, error) {
 	start := time.Now()
 	for failures := 1; ; failures++ {
-		id, err := fetchOnce(ctx, requester)
+		id, err := fetchOnce(ctx, requester, client)
 		if err == nil {
 			return id, nil
 		}
@@ -48,7 +51,7 @@ func Fetch(ctx context.Context, requester Requester, pause func(failures int) ti
 }
 
 // fetchOnce makes one attempt.
-func fetchOnce(ctx context.Context, requester Requester) (ProducerID, error) {
+func fetchOnce(ctx context.Context, requester Requester, client acl.Client) (ProducerID, error) {
 	request := kmsg.NewPtrInitProducerIDRequest()
 	// Without a transactional id the timeout means nothing; Java sends the same.
 	request.TransactionTimeoutMillis = math.MaxInt32
@@ -63,7 +66,7 @@ func fetchOnce(ctx context.Context, requester Requester) (ProducerID, error) {
 	case answer.ErrorCode != 0 && passes(answer.ErrorCode):
 		return ProducerID{}, fmt.Errorf("InitProducerId: %w", kerr.ErrorForCode(answer.ErrorCode))
 	case answer.ErrorCode != 0:
-		return ProducerID{}, &RefusedError{Code: answer.ErrorCode}
+		return ProducerID{}, &RefusedError{Code: answer.ErrorCode, client: client}
 	case answer.ProducerID < 0 || answer.ProducerEpoch < 0:
 		return ProducerID{}, fmt.Errorf("InitProducerId was answered with id %d and epoch %d, want both from 0 on",
 			answer.ProducerID, answer.ProducerEpoch)
@@ -82,6 +85,8 @@ func passes(code int16) bool {
 type RefusedError struct {
 	// Code is the Kafka error code.
 	Code int16
+
+	client acl.Client
 }
 
 // Error names the broker's error and what to do about it.
@@ -92,8 +97,9 @@ func (e *RefusedError) Error() string {
 	}
 	switch e.Code {
 	case kerr.ClusterAuthorizationFailed.Code:
-		return text + "; grant this client IdempotentWrite on the cluster (brokers from 2.8 on are content with Write on any topic), " +
-			"or turn idempotence off (enable.idempotence=false), at the price of duplicates and disorder after retries"
+		return text + "; " + e.client.NoID()
+	case kerr.TransactionalIDAuthorizationFailed.Code:
+		return text + "; " + e.client.Refusal(e.Code, "")
 	case kerr.UnsupportedVersion.Code:
 		return text + "; idempotence needs Kafka 2.1 or newer, or turn it off (enable.idempotence=false)"
 	}

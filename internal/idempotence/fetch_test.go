@@ -11,6 +11,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/omnibus-kafka/omnibus/internal/acl"
 )
 
 // script answers requests in turn; the last entry goes on for ever.
@@ -50,7 +52,7 @@ func TestFetchGoesOnThroughErrorsThatPass(t *testing.T) {
 		s := &script{t: t, steps: []any{lost, int16(14), int16(15), int16(16), int16(51), int16(-1), int16(7),
 			ProducerID{ID: -1}, ProducerID{ID: 1, Epoch: -1}, &kmsg.MetadataResponse{}, ProducerID{ID: 4242, Epoch: 7}}}
 		start := time.Now()
-		id, err := Fetch(t.Context(), s, tenth)
+		id, err := Fetch(t.Context(), s, acl.Client{}, tenth)
 		if err != nil || id != (ProducerID{ID: 4242, Epoch: 7}) {
 			t.Fatalf("got %+v, %v, want id 4242 and epoch 7", id, err)
 		}
@@ -62,13 +64,13 @@ func TestFetchGoesOnThroughErrorsThatPass(t *testing.T) {
 
 func TestFetchFailsAtOnceWhenRefused(t *testing.T) {
 	for code, want := range map[int16]string{
-		31: "CLUSTER_AUTHORIZATION_FAILED; grant this client IdempotentWrite",
+		31: "CLUSTER_AUTHORIZATION_FAILED; this client lacks IdempotentWrite on the cluster: kafka-acls.sh",
 		35: "UNSUPPORTED_VERSION; idempotence needs Kafka 2.1",
 		42: "INVALID_REQUEST",
 		53: "TRANSACTIONAL_ID_AUTHORIZATION_FAILED",
 	} {
 		s := &script{t: t, steps: []any{code}}
-		_, err := Fetch(t.Context(), s, tenth)
+		_, err := Fetch(t.Context(), s, acl.Client{}, tenth)
 		var refused *RefusedError
 		if !errors.As(err, &refused) || refused.Code != code || !strings.Contains(err.Error(), want) || s.asked != 1 {
 			t.Errorf("code %d: error %v after %d requests, want %q after one", code, err, s.asked, want)
@@ -84,7 +86,7 @@ func TestFetchEndsWithItsContextAndTellsTheLastFailure(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		start := time.Now()
-		_, err := Fetch(ctx, &script{t: t, steps: []any{int16(14)}}, tenth)
+		_, err := Fetch(ctx, &script{t: t, steps: []any{int16(14)}}, acl.Client{}, tenth)
 		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, kerr.CoordinatorLoadInProgress) ||
 			!strings.Contains(err.Error(), "no producer id after 1m0s") {
 			t.Fatalf("error %v, want the deadline and the last answer", err)

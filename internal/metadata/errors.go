@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/omnibus-kafka/omnibus/internal/acl"
 )
 
 // ErrClosed is the error of waits on a Manager whose Run has returned.
@@ -29,6 +31,8 @@ type TopicError struct {
 	Ended error
 	// Cause is the last failure of a Metadata request, or nil if the last one was answered.
 	Cause error
+
+	client acl.Client
 }
 
 // Error says what is missing, for how long it was waited for and what ended the wait, what was heard last and what to do.
@@ -86,7 +90,7 @@ func (e *TopicError) advice() string {
 	case kerr.InvalidTopicException.Code:
 		return "; names have 1 to 249 characters of a-z, A-Z, 0-9, '.', '_' and '-'"
 	case kerr.TopicAuthorizationFailed.Code:
-		return "; grant this client Describe and Write on it, and Create if it is to be created"
+		return "; " + e.client.NoTopic(e.Topic)
 	}
 	return ""
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/omnibus-kafka/omnibus/internal/acl"
 	"github.com/omnibus-kafka/omnibus/internal/authn"
 	"github.com/omnibus-kafka/omnibus/internal/backoff"
 	"github.com/omnibus-kafka/omnibus/internal/metadata/control"
@@ -29,6 +30,8 @@ type Config struct {
 	// RebootstrapTrigger is how long requests may fail before the brokers are forgotten and the bootstrap list is used
 	// again (metadata.recovery.rebootstrap.trigger.ms); 0 is at the first failure. control.Config.KeepBrokers turns it off.
 	RebootstrapTrigger time.Duration
+	// Client is whom brokers judge, for the texts of errors.
+	Client acl.Client
 	// OnUpdate, if set, is told of each new picture, and the names of the topics in it that are others than before:
 	// partitions, leaders, epochs, id, error; a topic that was forgotten is nil in next. It is called by the goroutine
 	// of Run, after the picture is published, and must not block.

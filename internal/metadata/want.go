@@ -198,7 +198,7 @@ func (m *Manager) failure(in *interest, topic string, partition int32, waited ti
 
 // failureLocked says what is known of a topic that cannot be had.
 func (m *Manager) failureLocked(in *interest, topic string, partition int32) *TopicError {
-	e := &TopicError{Topic: topic, Partition: partition, Code: in.code, From: in.from}
+	e := &TopicError{Topic: topic, Partition: partition, Code: in.code, From: in.from, client: m.config.Client}
 	if t := m.cluster.Load().Topics[topic]; t != nil {
 		e.Partitions = len(t.Partitions)
 	}

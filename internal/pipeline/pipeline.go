@@ -166,7 +166,7 @@ func (p *Pipeline) surroundings() sender.Surroundings {
 		RefreshAll:  p.Metadata.RefreshNow,
 		Hint:        p.hinted,
 		FetchID: func(ctx context.Context) (idempotence.ProducerID, error) {
-			return idempotence.Fetch(ctx, p.control, func(failures int) time.Duration {
+			return idempotence.Fetch(ctx, p.control, p.config.Metadata.Client, func(failures int) time.Duration {
 				return p.config.Metadata.Retry.After(failures, rand.Float64())
 			})
 		},

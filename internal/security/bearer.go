@@ -2,6 +2,8 @@ package security
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,6 +13,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/omnibus-kafka/omnibus/internal/jaas"
@@ -49,14 +52,42 @@ func (s *Settings) bearer(first *jaas.Login, decode Decoder) (sasl.Mechanism, er
 		}
 		token = source.Token
 	}
-	return oauth.Oauth(func(ctx context.Context) (oauth.Auth, error) {
+	var last atomic.Pointer[string]
+	return &knownLogin{oauth.Oauth(func(ctx context.Context) (oauth.Auth, error) {
 		l, err := s.login()
 		if err != nil {
 			return oauth.Auth{}, err
 		}
 		text, err := token(ctx)
+		subject := subjectOf(text)
+		last.Store(&subject)
 		return oauth.Auth{Token: text.Reveal(), Extensions: extensions(l)}, err
-	}), nil
+	}), func() string {
+		if subject := last.Load(); subject != nil {
+			return *subject
+		}
+		return ""
+	}}, nil
+}
+
+// subjectOf is whom a token is about, which is what brokers call its bearer (sasl.oauthbearer.sub.claim.name); "" if it is
+// not to be read. The signature is the broker's to check.
+func subjectOf(token secret.Text) string {
+	parts := strings.Split(token.Reveal(), ".")
+	if len(parts) != 3 {
+		return ""
+	}
+	data, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return ""
+	}
+	var claims struct {
+		Subject string `json:"sub"`
+	}
+	if json.Unmarshal(data, &claims) != nil || len(claims.Subject) > 255 {
+		return ""
+	}
+	return claims.Subject
 }
 
 // extensions are the login's, without their prefix.

@@ -130,15 +130,17 @@ func (s *Settings) mechanism(name string, decode Decoder) (sasl.Mechanism, error
 	}
 	switch name {
 	case "PLAIN":
-		if _, err := userOf(first); err != nil {
+		known, err := userOf(first)
+		if err != nil {
 			return nil, err
 		}
-		return plain.Plain(func(context.Context) (plain.Auth, error) {
+		return &knownLogin{plain.Plain(func(context.Context) (plain.Auth, error) {
 			u, err := s.user()
 			return plain.Auth{User: u.name, Pass: u.password}, err
-		}), nil
+		}), known.principal}, nil
 	case "SCRAM-SHA-256", "SCRAM-SHA-512":
-		if _, err := userOf(first); err != nil {
+		known, err := userOf(first)
+		if err != nil {
 			return nil, err
 		}
 		ask := func(context.Context) (scram.Auth, error) {
@@ -146,9 +148,9 @@ func (s *Settings) mechanism(name string, decode Decoder) (sasl.Mechanism, error
 			return scram.Auth{User: u.name, Pass: u.password, IsToken: u.token}, err
 		}
 		if name == "SCRAM-SHA-256" {
-			return scram.Sha256(ask), nil
+			return &knownLogin{scram.Sha256(ask), known.principal}, nil
 		}
-		return scram.Sha512(ask), nil
+		return &knownLogin{scram.Sha512(ask), known.principal}, nil
 	case "OAUTHBEARER":
 		return s.bearer(first, decode)
 	}
@@ -158,6 +160,15 @@ func (s *Settings) mechanism(name string, decode Decoder) (sasl.Mechanism, error
 	}
 	return aws.ManagedStreamingIAM(credentials), nil
 }
+
+// knownLogin is a mechanism that knows as whom it logs in, for the texts of package acl.
+type knownLogin struct {
+	sasl.Mechanism
+	principal func() string
+}
+
+// Principal is the user's name, or "" if only the broker knows it.
+func (k *knownLogin) Principal() string { return k.principal() }
 
 // fits checks that the login's module is the mechanism's.
 func fits(l *jaas.Login, name string) error {
@@ -181,6 +192,14 @@ func fits(l *jaas.Login, name string) error {
 type user struct {
 	name, password string
 	token          bool
+}
+
+// principal is what brokers call the user. Who comes with a delegation token is called by its owner's name.
+func (u user) principal() string {
+	if u.token {
+		return ""
+	}
+	return u.name
 }
 
 // user reads the login as that of a user.

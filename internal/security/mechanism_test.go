@@ -2,6 +2,7 @@ package security
 
 import (
 	"crypto/tls"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/omnibus-kafka/omnibus/internal/secret"
 	"github.com/omnibus-kafka/omnibus/internal/testcert"
 )
 
@@ -150,5 +152,36 @@ func TestAWSKeysFromTheEnvironmentAndTheFile(t *testing.T) {
 	c := connection(t, settings(t, protocol, "SASL_SSL", mechanismName, "AWS_MSK_IAM", login, strings.Replace(iamLogin, ";", ` awsProfileName="empty";`, 1)))
 	if _, _, err := c.SASL.Authenticate(t.Context(), "b:1"); err == nil || !strings.Contains(err.Error(), "Amazon's SDK") {
 		t.Errorf("nothing: %v", err)
+	}
+}
+
+func TestBrokersCallAClientByItsLogin(t *testing.T) {
+	token := "head." + base64.RawURLEncoding.EncodeToString([]byte(`{"sub":"svc-orders"}`)) + ".signature"
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte(token), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	owned := strings.Replace(scramLogin, ";", ` tokenauth="true";`, 1)
+	for want, s := range map[string]*Settings{
+		"User:ANONYMOUS":  nil,
+		"User:alice":      settings(t, protocol, "SASL_SSL", mechanismName, "SCRAM-SHA-256", login, scramLogin),
+		"":                settings(t, protocol, "SASL_SSL", mechanismName, "SCRAM-SHA-256", login, owned),
+		"User:svc-orders": settings(t, protocol, "SASL_SSL", mechanismName, "OAUTHBEARER", tokenEndpoint, "file://"+file),
+	} {
+		c := connection(t, s)
+		if c.SASL != nil {
+			c.first(t)
+		}
+		if got := c.Client.Principal(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+func TestATokenThatCannotBeReadHasNoSubject(t *testing.T) {
+	for _, token := range []string{"", "opaque", "a.b.c", "a.e30.c", "a." + base64.RawURLEncoding.EncodeToString([]byte(`{"sub":7}`)) + ".c"} {
+		if got := subjectOf(secret.New(token)); got != "" {
+			t.Errorf("%q has subject %q", token, got)
+		}
 	}
 }

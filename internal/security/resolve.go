@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/omnibus-kafka/omnibus/internal/acl"
 	"github.com/twmb/franz-go/pkg/sasl"
 )
 
@@ -40,6 +41,8 @@ type Connection struct {
 	Protocol string
 	// SASL is nil without authentication.
 	SASL sasl.Mechanism
+	// Client is whom brokers judge.
+	Client acl.Client
 
 	tls *tlsSource // nil without TLS
 }
@@ -54,6 +57,19 @@ func (c *Connection) TLSConfig(log *slog.Logger) *tls.Config {
 		return nil
 	}
 	return c.tls.config(log)
+}
+
+// certificates are this client's, as they were read last.
+func (c *Connection) certificates() []tls.Certificate {
+	switch {
+	case c.tls == nil:
+		return nil
+	case c.tls.keys != nil:
+		return c.tls.keys.last()
+	case c.tls.base.GetClientCertificate != nil:
+		return []tls.Certificate{{}} // one that only a handshake shows
+	}
+	return c.tls.base.Certificates
 }
 
 // resolving is a Resolve under way.
@@ -76,6 +92,7 @@ func Resolve(in Input) (*Connection, []Fault, []Note) {
 		r.authenticate()
 	}
 	r.careless()
+	r.made.Client = acl.Of(r.made.SASL, r.made.certificates())
 	return &r.made, r.faults, r.notes
 }
 

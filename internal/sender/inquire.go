@@ -75,7 +75,7 @@ func (s *Sender) logInquiry(asked *inquiry, e *settling.Evidence) {
 	case e.Err != nil:
 		about.Warn("the partition's leader was asked in vain what it has of this producer", "error", e.Err)
 	case e.Refused:
-		about.Info("this client may not ask what the log has of it (DescribeProducers needs Read on the topic): batches in doubt are settled by sending them again, their offsets stay unknown")
+		about.Info("this client may not ask what the log has of it (DescribeProducers needs Read on the topic, kafka-acls.sh --operation Read): batches in doubt are settled by sending them again, their offsets stay unknown")
 	default:
 		about.Debug("the partition's leader told what it has of this producer", "remembered", e.Remembered, "epoch", e.Epoch,
 			"last_sequence", e.Last, "log_read", e.Read, "own_batches", len(e.Own))

@@ -685,7 +685,7 @@ func TestReasonsHaveNames(t *testing.T) {
 }
 
 // refusal is Config.Refusal of the tests.
-func refusal(code int16, message string) error {
+func refusal(_ string, code int16, message string) error {
 	if code == 0 {
 		return nil
 	}

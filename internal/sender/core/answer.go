@@ -63,7 +63,7 @@ func (c *Core) judge(r *Request, p Passenger, a *answers.Answer) {
 		c.acked(p, a)
 		return
 	}
-	err := c.Config.Refusal(a.Code, a.Message)
+	err := c.Config.Refusal(p.Lane.Topic.Name, a.Code, a.Message)
 	switch meaning {
 	case answers.MeansMoved:
 		if a.Leader >= 0 && a.Epoch > p.Lane.epoch && p.topicID == p.Lane.id { // not of a topic that is no more

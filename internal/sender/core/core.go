@@ -27,8 +27,8 @@ type Config struct {
 	HaltOnFailure        bool
 	// Encoders is how many batches may be under compression at once.
 	Encoders int
-	// Refusal makes the error of a broker's code, for the user's eyes.
-	Refusal func(code int16, message string) error
+	// Refusal makes the error of a broker's code about a topic, for the user's eyes.
+	Refusal func(topic string, code int16, message string) error
 	// Seed makes the jitter repeatable.
 	Seed uint64
 }

@@ -66,7 +66,7 @@ func (c *Core) failRecords(p Passenger, a *answers.Answer, err error) {
 	culprits := make(map[int]error, len(a.Errors))
 	for _, e := range a.Errors {
 		if e.Index >= 0 && int(e.Index) < b.Count() {
-			culprits[int(e.Index)] = c.Config.Refusal(a.Code, cmp.Or(e.Message, a.Message))
+			culprits[int(e.Index)] = c.Config.Refusal(p.Lane.Topic.Name, a.Code, cmp.Or(e.Message, a.Message))
 		}
 	}
 	if len(culprits) == 0 {

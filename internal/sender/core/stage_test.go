@@ -65,7 +65,7 @@ func stageOver(t testing.TB, pool *bufferpool.Pool) *stage {
 }
 
 // refusal is Config.Refusal of the tests.
-func refusal(code int16, message string) error {
+func refusal(_ string, code int16, message string) error {
 	if code == answers.None {
 		return nil
 	}

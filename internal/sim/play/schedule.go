@@ -164,7 +164,7 @@ func (p *Player) newSchedule(setup *draw.Setup, text io.Writer) *schedule {
 }
 
 // refuse is core.Config's Refusal.
-func refuse(code int16, message string) error {
+func refuse(_ string, code int16, message string) error {
 	if code == answers.None {
 		return nil
 	}

@@ -24,6 +24,7 @@ type progress struct {
 	inFlight      int64 // requests
 	buffer        float64
 	retries       int64
+	throttled     time.Duration // by quotas, of all brokers together
 	letters       uint64
 }
 
@@ -32,7 +33,7 @@ func (j *job) progress(began time.Time) progress {
 	stats := j.producer.Stats()
 	p := progress{
 		at: time.Since(began), acked: uint64(stats.Acked), failed: uint64(stats.NotWritten + stats.Unknown),
-		bytes: stats.RecordsBytes, retries: stats.Retries, inFlight: stats.RequestsInFlight,
+		bytes: stats.RecordsBytes, retries: stats.Retries, inFlight: stats.RequestsInFlight, throttled: stats.Throttled,
 		p50: milliseconds(&stats.AckLatency, 0.50), p99: milliseconds(&stats.AckLatency, 0.99),
 	}
 	if stats.BufferBytes > 0 {
@@ -57,6 +58,9 @@ func (p *progress) text(topic string, earlier *progress) string {
 	}
 	if p.failed > 0 {
 		fmt.Fprintf(&b, ", %s failed", short(float64(p.failed)))
+	}
+	if p.throttled > 0 {
+		fmt.Fprintf(&b, ", throttled %.3g s", p.throttled.Seconds())
 	}
 	fmt.Fprintf(&b, ", ack p50 %.3g p99 %.3g ms, in flight %d, buffer %.0f%%, retries %s, dlq %s",
 		p.p50, p.p99, p.inFlight, 100*p.buffer, short(float64(p.retries)), short(float64(p.letters)))

@@ -15,8 +15,8 @@ func TestProgressIsOneLine(t *testing.T) {
 	if got := now.text("orders", &earlier); got != want {
 		t.Errorf("progress is\n%s\nwant\n%s", got, want)
 	}
-	now.failed, now.total = 0, -1
-	want = "1.24M acked, 120k/s, 62 MB/s, ack p50 3.14 p99 11.2 ms, in flight 5, buffer 38%, retries 1.50k, dlq 2"
+	now.failed, now.throttled, now.total = 0, 90*time.Second, -1
+	want = "1.24M acked, 120k/s, 62 MB/s, throttled 90 s, ack p50 3.14 p99 11.2 ms, in flight 5, buffer 38%, retries 1.50k, dlq 2"
 	if got := now.text("", &earlier); got != want {
 		t.Errorf("progress without topic and end is\n%s\nwant\n%s", got, want)
 	}

@@ -29,6 +29,9 @@ type Summary struct {
 	// Seconds is from the first record's reading to the last outcome; RecordsPerSecond counts acknowledged records.
 	Seconds          float64 `json:"seconds"`
 	RecordsPerSecond float64 `json:"records_per_second"`
+	// ThrottledSeconds is the sum of the times for which brokers asked to be left alone, because the client was over its
+	// quota. Several brokers ask at once, so that it may exceed Seconds.
+	ThrottledSeconds float64 `json:"throttled_seconds"`
 	// AckMillis is the time from the first record of a batch to the acknowledgement of that batch.
 	AckMillis quantiles `json:"ack_ms"`
 	// Partitions lists those that acknowledged records.
@@ -67,7 +70,7 @@ func (j *job) summary(ctx context.Context, took time.Duration) *Summary {
 	stats := j.producer.Stats()
 	s := &Summary{
 		Read: j.source.Count(), Skipped: j.own.skipped, NotWritten: j.tally.notWritten.Load(),
-		Retries: uint64(stats.Retries), Bytes: j.own.bytes,
+		Retries: uint64(stats.Retries), Bytes: j.own.bytes, ThrottledSeconds: stats.Throttled.Seconds(),
 		AckMillis:  quantiles{milliseconds(&stats.AckLatency, 0.50), milliseconds(&stats.AckLatency, 0.99)},
 		Partitions: j.tally.partitions(), Topic: j.topic,
 		trouble: trouble{
@@ -132,6 +135,9 @@ func (s *Summary) text() string {
 		fmt.Fprintf(&b, ", ack p50 %.3g ms, p99 %.3g ms", s.AckMillis.P50, s.AckMillis.P99)
 	}
 	b.WriteString(")")
+	if s.ThrottledSeconds > 0 {
+		fmt.Fprintf(&b, "; throttled for %.3g s by the brokers' quotas", s.ThrottledSeconds)
+	}
 	b.WriteString(s.trouble.text())
 	return b.String()
 }

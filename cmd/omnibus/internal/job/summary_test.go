@@ -49,7 +49,7 @@ func TestExitCodeOfASummary(t *testing.T) {
 func TestSummaryJSONHasExactlyItsDocumentedNames(t *testing.T) {
 	io, stdout, stderr := streams()
 	s := &Summary{
-		Read: 1234567, Accepted: 1234567, Acked: 1234567, Topic: "orders", Cluster: "k:1", Partitions: []PartitionSummary{},
+		Read: 1234567, Accepted: 1234567, Acked: 1234567, Topic: "orders", Cluster: "k:1", Partitions: []PartitionSummary{}, ThrottledSeconds: 12.25,
 		trouble: trouble{letters: 7, leftOut: 2},
 	}
 	s.setTime(1500 * time.Millisecond)
@@ -63,14 +63,14 @@ func TestSummaryJSONHasExactlyItsDocumentedNames(t *testing.T) {
 		got = append(got, name)
 	}
 	slices.Sort(got)
-	want := strings.Fields("accepted ack_ms acked bytes cluster not_written partitions read records_per_second retries seconds skipped topic unknown")
+	want := strings.Fields("accepted ack_ms acked bytes cluster not_written partitions read records_per_second retries seconds skipped throttled_seconds topic unknown")
 	if !slices.Equal(got, want) {
 		t.Errorf("fields %v\nwant %v", got, want)
 	}
 	if latency, ok := fields["ack_ms"].(map[string]any); !ok || len(latency) != 2 || latency["p50"] == nil || latency["p99"] == nil {
 		t.Errorf("ack_ms is %v, want p50 and p99", fields["ack_ms"])
 	}
-	for _, want := range []string{"orders", "k:1", "1,234,567 of 1,234,567", "823,045 records/s"} {
+	for _, want := range []string{"orders", "k:1", "1,234,567 of 1,234,567", "823,045 records/s", "throttled for 12.2 s by the brokers' quotas"} {
 		if !strings.Contains(stderr.String(), want) {
 			t.Errorf("the summary for people does not say %q: %s", want, stderr)
 		}

@@ -88,7 +88,7 @@ func (t *topicTally) singleOutcome(ack omnibus.Ack, err error) {
 // failed counts a record that failed, tells of it and keeps it.
 func (t *topicTally) failed(err error) {
 	j := t.job
-	if hopeless(err) {
+	if j.hopeless(err) {
 		j.giveUp(fmt.Errorf("every further record would fail like this one: %w", cause(err)))
 	}
 	if errors.Is(err, omnibus.ErrDeliveryTimeout) {
@@ -124,8 +124,9 @@ func (t *topicTally) letter(err *omnibus.RecordError) *envelope.Failure {
 }
 
 // hopeless reports whether every further record would fail for the same reason, so that there is no use in reading on.
-func hopeless(err error) bool {
-	return errors.Is(err, kerr.TopicAuthorizationFailed) || errors.Is(err, kerr.ClusterAuthorizationFailed) ||
+// A topic that may not be written is one of many where each record names its own.
+func (j *job) hopeless(err error) bool {
+	return errors.Is(err, kerr.TopicAuthorizationFailed) && j.topic != "" || errors.Is(err, kerr.ClusterAuthorizationFailed) ||
 		errors.Is(err, omnibus.ErrHalted)
 }
 

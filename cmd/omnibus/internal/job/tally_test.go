@@ -92,14 +92,18 @@ func TestPartitionsAreListedByTopicAndNumber(t *testing.T) {
 
 func TestAFailureThatAllRecordsWouldShareStopsTheReading(t *testing.T) {
 	for _, test := range []struct {
-		err  error
-		stop bool
+		err   error
+		topic string // of all records
+		stop  bool
 	}{
-		{&omnibus.BrokerError{Code: 29}, true},
-		{omnibus.ErrHalted, true},
-		{omnibus.ErrDeliveryTimeout, false},
+		{&omnibus.BrokerError{Code: 29}, "orders", true},
+		{&omnibus.BrokerError{Code: 29}, "", false},
+		{&omnibus.BrokerError{Code: 31}, "", true},
+		{omnibus.ErrHalted, "", true},
+		{omnibus.ErrDeliveryTimeout, "orders", false},
 	} {
 		j := idle(&bytes.Buffer{})
+		j.topic = test.topic
 		reading, giveUp := context.WithCancelCause(t.Context())
 		defer giveUp(nil)
 		j.giveUp = giveUp
