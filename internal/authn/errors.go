@@ -26,28 +26,38 @@ type Error struct {
 
 // Error names the mechanism, what went wrong, and what to do.
 func (e *Error) Error() string {
-	switch {
-	case e.Err != nil:
-		return fmt.Sprintf("SASL %s: %v", e.Mechanism, e.Err)
-	case e.Code == kerr.UnsupportedSaslMechanism.Code:
-		return fmt.Sprintf("the broker's listener does not enable %s%s", e.Mechanism, e.choices())
-	case e.Code == kerr.IllegalSaslState.Code:
-		return fmt.Sprintf("the broker's listener wants no SASL (%s): its protocol is PLAINTEXT or SSL; use the port of a "+
-			"SASL listener, or configure no SASL (security.protocol)", e.Mechanism)
-	case e.Code == kerr.SaslAuthenticationFailed.Code:
-		return fmt.Sprintf("the broker refuses this client (%s%s); %s", e.Mechanism, e.words(), e.advice())
+	cause, fix := e.Explain()
+	if fix == "" {
+		return cause
 	}
-	return fmt.Sprintf("SASL %s: %v%s", e.Mechanism, kerr.ErrorForCode(e.Code), e.words())
+	return cause + "; " + fix
 }
 
-// choices says what the listener enables instead.
-func (e *Error) choices() string {
-	if len(e.Enabled) == 0 {
-		return ": ask its operator which mechanism it has (sasl.enabled.mechanisms)"
+// Explain says what went wrong, and what to do about it; fix is empty where the cause says all that is known.
+func (e *Error) Explain() (cause, fix string) {
+	switch {
+	case e.Err != nil:
+		return fmt.Sprintf("SASL %s: %v", e.Mechanism, e.Err), ""
+	case e.Code == kerr.UnsupportedSaslMechanism.Code:
+		return e.notEnabled()
+	case e.Code == kerr.IllegalSaslState.Code:
+		return fmt.Sprintf("the broker's listener wants no SASL (%s): its protocol is PLAINTEXT or SSL", e.Mechanism),
+			"use the port of a SASL listener, or configure no SASL (security.protocol)"
+	case e.Code == kerr.SaslAuthenticationFailed.Code:
+		return fmt.Sprintf("the broker refuses this client (%s%s)", e.Mechanism, e.words()), e.advice()
 	}
-	enabled := strings.Join(e.Enabled, ", ")
-	return fmt.Sprintf(", it enables %.200s: set sasl.mechanism to one of these, or add %s to the broker's sasl.enabled.mechanisms",
-		strings.ToValidUTF8(enabled, "?"), e.Mechanism)
+	return fmt.Sprintf("SASL %s: %v%s", e.Mechanism, kerr.ErrorForCode(e.Code), e.words()), ""
+}
+
+// notEnabled says what the listener enables instead.
+func (e *Error) notEnabled() (cause, fix string) {
+	cause = "the broker's listener does not enable " + e.Mechanism
+	if len(e.Enabled) == 0 {
+		return cause, "ask its operator which mechanism it has (sasl.enabled.mechanisms)"
+	}
+	enabled := strings.ToValidUTF8(strings.Join(e.Enabled, ", "), "?")
+	return fmt.Sprintf("%s, it enables %.200s", cause, enabled),
+		"set sasl.mechanism to one of these, or add " + e.Mechanism + " to the broker's sasl.enabled.mechanisms"
 }
 
 // words are the broker's own.

@@ -80,7 +80,7 @@ func mayImport() map[string][]string {
 		// Commands that tell what the producer would do ask its own code.
 		"cmd/omnibus/internal/connect": {"cmd/omnibus/internal/cli", ".", "embedded", "internal/properties", "keystore"},
 		"cmd/omnibus/internal/doctor": {"cmd/omnibus/internal/admin", "cmd/omnibus/internal/cli", "cmd/omnibus/internal/connect", ".",
-			"internal/broker"},
+			"internal/acl", "internal/authn", "internal/broker"},
 		"cmd/omnibus/internal/explain": {"cmd/omnibus/internal/admin", "cmd/omnibus/internal/cli", "cmd/omnibus/internal/connect", "cmd/omnibus/internal/input", ".",
 			"internal/accumulator", "internal/batch", "internal/partitioner", "internal/wire"},
 		"cmd/omnibus/internal/partitionof": {"cmd/omnibus/internal/cli", "internal/partitioner"},

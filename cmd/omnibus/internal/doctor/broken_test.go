@@ -222,7 +222,7 @@ func brokenTopics() []broken {
 			brokerSettings(cluster, map[string]string{"auto.create.topics.enable": "false"})
 			return []string{"orders", "-b", cluster.Brokers()[0]}
 		}, "topic", doctor.Fail, "auto.create.topics.enable=false", "omnibus topic create orders"},
-		{"a topic that this client may not see", metadataError(topicNotAuthorized), "topic", doctor.Fail, "may not see it", "kafka-acls.sh --add --producer --topic orders"},
+		{"a topic that this client may not see", metadataError(topicNotAuthorized), "topic", doctor.Fail, "User:ANONYMOUS may not see it", "--operation Write --topic orders"},
 		{"a topic without leaders yet", metadataError(leaderNotAvailable), "topic", doctor.Fail, "LEADER_NOT_AVAILABLE", "wait a moment"},
 		{"a name that brokers refuse", metadataError(invalidTopic), "topic", doctor.Fail, "INVALID_TOPIC_EXCEPTION", "choose another"},
 		{"a topic that this client may not write to", rewritten(map[string]string{"min.insync.replicas": "2"}, func(topic *kmsg.MetadataResponseTopic) {

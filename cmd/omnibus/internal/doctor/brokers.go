@@ -45,7 +45,7 @@ func (e *examination) examineBroker(ctx context.Context, b *kmsg.MetadataRespons
 	steps := e.reach(ctx, address)
 	if last := steps[len(steps)-1]; last.Status == Fail {
 		fix := fixAdvertised(b)
-		if last.Check == "api" {
+		if last.Check != "dns" && last.Check != "tcp" {
 			fix = last.Fix
 		}
 		return e.unreachable(b, subject, fault{"the cluster tells its clients this address, and from here: " + last.Text, fix})

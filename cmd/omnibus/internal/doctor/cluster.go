@@ -91,7 +91,7 @@ func (e *examination) metadataFault(ctx context.Context, address string, err err
 	if mechanisms := e.probeSASL(ctx, address); len(mechanisms) > 0 {
 		return fault{
 			"the listener wants a login (SASL): " + strings.Join(mechanisms, ", "),
-			"set security.protocol=SASL_PLAINTEXT, sasl.mechanism and sasl.jaas.config, or name the port of a PLAINTEXT listener",
+			"set security.protocol=" + e.withLogin() + ", sasl.mechanism and sasl.jaas.config, or name the port of a PLAINTEXT listener",
 		}
 	}
 	return fault{"it shook hands, and then closed the connection at the Metadata request: " + err.Error(), "look at the broker's log for the reason"}

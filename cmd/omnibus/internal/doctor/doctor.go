@@ -5,18 +5,19 @@
 // thing and returns findings:
 //
 //	settings      what the configuration itself gives away            settings.go
-//	bootstrap     dns, tcp, api for each address of first contact     reach.go, probe.go
+//	bootstrap     dns, tcp, tls, api, sasl for each address of first  reach.go, secure.go, probe.go
+//	              contact
 //	cluster       what the cluster says of itself                     cluster.go
 //	brokers       the addresses that the cluster advertises           brokers.go
-//	topic         its existence, rights, leaders, replicas            topic.go, insync.go
+//	topic         its existence, rights, leaders, replicas            topic.go, rights.go, insync.go
 //	sizes         limits that should fit each other                   sizes.go
 //	timeouts      waits that should fit each other                    timeouts.go
 //	idempotence   a producer id                                       idempotence.go
 //
 // What holds:
 //
-//  1. A finding that fails would stop a producer; one that warns would not, at least not now. Every finding that does
-//     not pass says what to do.
+//  1. A finding that fails would stop a producer; one that warns would not, at least not now; a note is about what would
+//     be better still. Every finding that does not pass says what to do.
 //  2. A group uses what earlier ones learned, and has nothing to say where that is missing: the cause is told once, where
 //     it is, and not again by all that follows from it.
 //  3. Nothing is written and no topic is created. The one thing that is taken is a producer id.
@@ -64,8 +65,9 @@ func NewCmdDoctor(f *cli.Factory, runF func(context.Context, *Options) error) *c
 		Use:   "doctor [TOPIC]",
 		Short: "Find out why a producer cannot write",
 		Long: `Go a producer's way step by step, with its configuration and from this machine, and say of each step whether it passes,
-is worth a warning, or fails, with the cause and what to do: names, ports, the protocol, the addresses that brokers
-advertise, the topic, its replicas and rights, limits of size and time, and the producer id that idempotence needs.
+is worth a warning, or fails, with the cause and what to do: names, ports, certificates, the login, the protocol, the
+addresses that brokers advertise, the topic, its replicas, this client's rights, limits of size and time, and the producer
+id that idempotence needs.
 
 Nothing is written and no topic is created.
 
@@ -105,7 +107,10 @@ func Run(ctx context.Context, f *cli.Factory, o *Options) (err error) {
 	defer target.End(&err)
 	target.Log(f.Logger())
 	report := newReport(f.IO.Out, o.Output)
-	e := newExamination(target.Config, o)
+	e, err := newExamination(target.Config, o)
+	if err != nil {
+		return cli.Usage(err)
+	}
 	defer e.close()
 	for _, examine := range e.groups() {
 		findings := examine(ctx)

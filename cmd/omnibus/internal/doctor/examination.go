@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"crypto/tls"
 	"log/slog"
 	"strconv"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/omnibus-kafka/omnibus"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/admin"
+	"github.com/omnibus-kafka/omnibus/internal/acl"
 	"github.com/omnibus-kafka/omnibus/internal/broker"
 )
 
@@ -20,7 +22,8 @@ type examination struct {
 	values  map[string]string // the producer's settings, by Java's names
 	notes   []omnibus.Note
 	network *broker.Config
-	topic   string // empty for none
+	client  acl.Client // as brokers see this one
+	topic   string     // empty for none
 	timeout time.Duration
 
 	// Learned by bootstrap and brokers.
@@ -37,17 +40,26 @@ type examination struct {
 	topicSettings map[string]string
 }
 
-func newExamination(config omnibus.Config, o *Options) *examination {
+func newExamination(config omnibus.Config, o *Options) (*examination, error) {
 	values := admin.Effective(config)
-	return &examination{
+	encryption, mechanism, err := config.Security()
+	if err != nil {
+		return nil, err
+	}
+	e := &examination{
 		values: values, notes: config.Notes(), topic: o.Topic, timeout: o.Timeout,
 		network: &broker.Config{
 			ClientID: values["client.id"], SoftwareVersion: omnibus.Version, Dial: config.Dial,
 			ConnectTimeout: o.Timeout, ConnectTimeoutMax: o.Timeout, RequestTimeout: o.Timeout,
-			Logger: slog.New(slog.DiscardHandler),
+			Logger: slog.New(slog.DiscardHandler), SASL: mechanism,
 		},
-		conns: make(map[string]*broker.Conn),
+		client: acl.Of(mechanism, nil), conns: make(map[string]*broker.Conn),
 	}
+	if encryption != nil {
+		e.network.TLS = func() *tls.Config { return encryption }
+		e.client = acl.Of(mechanism, encryption.Certificates)
+	}
+	return e, nil
 }
 
 // groups are the parts of the examination, in their order.

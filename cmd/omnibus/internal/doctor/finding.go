@@ -13,6 +13,7 @@ type Status string
 // The statuses.
 const (
 	Pass Status = "pass" // as it should be
+	Note Status = "note" // as it should be, and could be better
 	Warn Status = "warn" // works, and is not as it should be
 	Fail Status = "fail" // would stop a producer
 )
@@ -40,6 +41,10 @@ type fault struct{ text, fix string }
 
 func (f fault) fails(check, subject string) Finding {
 	return Finding{Check: check, Status: Fail, Subject: subject, Text: f.text, Fix: f.fix}
+}
+
+func (f fault) notes(check, subject string) Finding {
+	return Finding{Check: check, Status: Note, Subject: subject, Text: f.text, Fix: f.fix}
 }
 
 func (f fault) warns(check, subject string) Finding {
@@ -87,7 +92,7 @@ func (r *report) print(f *Finding) error {
 // end sums up and returns the command's error.
 func (r *report) end() error {
 	if r.output == cli.OutputText {
-		fmt.Fprintf(r.out, "%d passed, %d warned, %d failed\n", r.counts[Pass], r.counts[Warn], r.counts[Fail])
+		fmt.Fprintf(r.out, "%d passed, %d noted, %d warned, %d failed\n", r.counts[Pass], r.counts[Note], r.counts[Warn], r.counts[Fail])
 	}
 	if r.first == "" {
 		return nil

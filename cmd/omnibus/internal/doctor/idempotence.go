@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/omnibus-kafka/omnibus/internal/acl"
 	"github.com/omnibus-kafka/omnibus/internal/broker"
 )
 
@@ -37,8 +38,9 @@ func (e *examination) examineIdempotence(ctx context.Context) []Finding {
 		return []Finding{pass(check, subject, "the cluster gives them out (%d)", answer.ProducerID)}
 	case errors.Is(code, kerr.ClusterAuthorizationFailed):
 		return []Finding{fault{
-			"this client may have none (CLUSTER_AUTHORIZATION_FAILED)",
-			"have IdempotentWrite on the cluster granted (from Kafka 2.8 on, Write on any topic is enough): kafka-acls.sh --add --idempotent --producer …, " + withoutIdempotence,
+			e.who() + " may have none (CLUSTER_AUTHORIZATION_FAILED)",
+			"have IdempotentWrite on the cluster granted: " + e.client.Grant(acl.Cluster(acl.IdempotentWrite)) +
+				" (from Kafka 2.8 on, Write on any topic is enough), " + withoutIdempotence,
 		}.fails(check, subject)}
 	case kerr.IsRetriable(code):
 		return []Finding{fault{

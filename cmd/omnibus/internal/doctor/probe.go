@@ -48,6 +48,9 @@ func (e *examination) probeTLS(ctx context.Context, address string) string {
 // connection of its own, because a broker closes one on which this question is out of place.
 func (e *examination) probeSASL(ctx context.Context, address string) (mechanisms []string) {
 	e.drop(address)
+	if e.network.SASL != nil {
+		return nil // it has logged in
+	}
 	conn, err := e.connect(ctx, address)
 	if err != nil {
 		return nil

@@ -56,7 +56,13 @@ func (e *examination) reach(ctx context.Context, address string) []Finding {
 	if findings = append(findings, finding); finding.Status == Fail {
 		return findings
 	}
-	return append(findings, e.shakeHands(ctx, address))
+	if e.network.TLS != nil {
+		found := e.examineTLS(ctx, address)
+		if findings = append(findings, found...); found[len(found)-1].Status == Fail {
+			return findings
+		}
+	}
+	return append(findings, e.shakeHands(ctx, address)...)
 }
 
 // resolve looks the name up.
@@ -135,13 +141,21 @@ func plainCause(err error) string {
 	return err.Error()
 }
 
-// shakeHands opens the connection as the producer does, and asks what the broker can.
-func (e *examination) shakeHands(ctx context.Context, address string) Finding {
+// shakeHands opens the connection as the producer does, which logs in where that is configured, and asks what the broker
+// can.
+func (e *examination) shakeHands(ctx context.Context, address string) []Finding {
 	conn, err := e.connect(ctx, address)
 	if err != nil {
-		return e.handshakeFault(ctx, address, err).fails("api", address)
+		if finding, told := e.notLetIn(address, err); told {
+			return []Finding{finding}
+		}
+		return []Finding{e.handshakeFault(ctx, address, err).fails("api", address)}
 	}
-	return pass("api", address, "speaks Kafka's protocol%s", e.version(ctx, conn))
+	findings := []Finding{pass("api", address, "speaks Kafka's protocol%s", e.version(ctx, conn))}
+	if e.network.SASL == nil {
+		return findings
+	}
+	return append(findings, pass("sasl", address, "%s is enabled, and the login%s works", e.network.SASL.Name(), e.asWhom()))
 }
 
 // version is which Kafka the broker seems to be, from what it can; empty if it cannot be told. Brokers do not say it.

@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"strings"
 )
 
 // examineSettings looks at the configuration alone: what it asks for that costs records, and what becomes of it by rules
@@ -14,7 +15,11 @@ func (e *examination) examineSettings(context.Context) []Finding {
 		if name == "" {
 			name = "configuration"
 		}
-		findings = append(findings, fault{note.Text, "say what is meant, so that nothing else is done"}.warns("settings", name))
+		fix := "say what is meant, so that nothing else is done"
+		if strings.HasPrefix(name, "ssl.") || strings.HasPrefix(name, "sasl.") || name == "security.protocol" {
+			fix = "mend it, unless it is meant"
+		}
+		findings = append(findings, fault{note.Text, fix}.warns("settings", name))
 	}
 	if acks := e.values["acks"]; acks != "all" {
 		lost := "records that the leader acknowledged are lost when it dies before its followers have them"

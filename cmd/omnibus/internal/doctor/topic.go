@@ -3,7 +3,6 @@ package doctor
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -11,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/admin"
+	"github.com/omnibus-kafka/omnibus/internal/acl"
 )
 
 // partitionsNamed bounds how many partitions a finding names.
@@ -54,8 +54,8 @@ func (e *examination) missing(subject string, code int16) Finding {
 		return fault{"it does not exist", create}.fails("topic", subject)
 	case kerr.TopicAuthorizationFailed.Code:
 		return fault{
-			"this client may not see it (TOPIC_AUTHORIZATION_FAILED)",
-			fmt.Sprintf("have its operator grant Describe and Write: kafka-acls.sh --add --producer --topic %s --allow-principal User:…", e.topic),
+			e.who() + " may not see it (TOPIC_AUTHORIZATION_FAILED)",
+			"have its operator grant Write, which implies Describe: " + e.client.Grant(acl.Topic(acl.Write, e.topic)),
 		}.fails("topic", subject)
 	case kerr.LeaderNotAvailable.Code:
 		return fault{"it has no leaders yet (LEADER_NOT_AVAILABLE): it was just created, or the brokers that hold it are away", "wait a moment; then start those brokers"}.fails("topic", subject)
@@ -63,22 +63,6 @@ func (e *examination) missing(subject string, code int16) Finding {
 		return fault{"the brokers do not take the name (INVALID_TOPIC_EXCEPTION)", "choose another one, that differs from every other topic's in more than '.' and '_'"}.fails("topic", subject)
 	}
 	return fault{"the brokers answer " + kerr.TypedErrorForCode(code).Error(), "look at the brokers' logs"}.fails("topic", subject)
-}
-
-// examineRights looks at what the brokers say that this client may do. Brokers before 2.3 do not tell.
-func (e *examination) examineRights(subject string) []Finding {
-	allowed := e.found.AuthorizedOperations
-	if allowed == math.MinInt32 || allowed == 0 {
-		return nil
-	}
-	may := func(operation kmsg.ACLOperation) bool { return allowed&(1<<operation) != 0 }
-	if may(kmsg.ACLOperationWrite) || may(kmsg.ACLOperationAll) {
-		return []Finding{pass("rights", subject, "this client may write")}
-	}
-	return []Finding{fault{
-		"this client may see it, and not write to it",
-		fmt.Sprintf("have its operator grant Write: kafka-acls.sh --add --producer --topic %s --allow-principal User:…", e.topic),
-	}.fails("rights", subject)}
 }
 
 // examineTopicSettings reads the topic's settings, and looks at those that refuse records.
