@@ -205,6 +205,9 @@ type Config struct {
 	// KeyStore reads what is not plain PEM of the files that ssl.* names: keystore.Decode, from a module of its own, reads
 	// PKCS#12, JKS and encrypted keys. Default nil: they are mistakes. Java: none.
 	KeyStore func(data []byte, password, keyPassword string) ([]tls.Certificate, []*x509.Certificate, error)
+	// Kerberos makes the mechanism of sasl.mechanism=GSSAPI out of a Krb5LoginModule's options, sasl.kerberos.service.name
+	// among them as serviceName: kerberos.Login, from a module of its own. nil refuses GSSAPI by that name.
+	Kerberos func(options map[string]string) (sasl.Mechanism, error)
 	// Dial opens every connection, in place of a net.Dialer: for proxies, tunnels and tests. It gets the host as the
 	// cluster names it, unresolved, so that DNSLookup has no effect. Default nil. Java: none.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)

@@ -25,7 +25,7 @@ func (c Config) Security() (*tls.Config, sasl.Mechanism, error) {
 }
 
 func (s *settings) securityInput() *security.Input {
-	return &security.Input{Settings: s.java, TLS: s.TLS, SASL: s.SASL, Decode: s.KeyStore, Cleartext: s.AllowCleartextSecrets}
+	return &security.Input{Settings: s.java, TLS: s.TLS, SASL: s.SASL, Decode: s.KeyStore, Kerberos: s.Kerberos, Cleartext: s.AllowCleartextSecrets}
 }
 
 // secure sets what connections are made with, and finds the mistakes in what was said of it.

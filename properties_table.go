@@ -17,7 +17,7 @@ const (
 	whySerializer   = "Java classes cannot run here: records carry bytes, and package serde has serializers for typed ones"
 	whyMetrics      = "it concerns Java's metrics; this producer keeps its own"
 	whyJSSE         = "it concerns Java's TLS library"
-	whyKerberos     = "it concerns Java's Kerberos login; a mechanism in Config.SASL has settings of its own"
+	whyKerberos     = "it concerns the renewal of Java's Kerberos tickets; here each authentication asks for its own"
 	whyJavaLogin    = "Java classes cannot run here; what Kafka's own do is done without them"
 	whyTokenRefresh = "a token is fetched when a connection needs one, and used for four fifths of its life; nothing is done in between"
 	whyTokenRetry   = "a token that was not to be had is asked for again when the broker is dialed again (reconnect.backoff.ms)"
@@ -90,7 +90,7 @@ var javaKeys = []javaKey{
 	securityKey("sasl.jaas.config", "PASSWORD", "null"),
 	noEffect("sasl.kerberos.kinit.cmd", "STRING", "/usr/bin/kinit", whyKerberos),
 	noEffect("sasl.kerberos.min.time.before.relogin", "LONG", "60000", whyKerberos),
-	noEffect("sasl.kerberos.service.name", "STRING", "null", whyKerberos),
+	securityKey("sasl.kerberos.service.name", "STRING", "null"),
 	noEffect("sasl.kerberos.ticket.renew.jitter", "DOUBLE", "0.05", whyKerberos),
 	noEffect("sasl.kerberos.ticket.renew.window.factor", "DOUBLE", "0.8", whyKerberos),
 	noEffect("sasl.login.callback.handler.class", "CLASS", "null", whyJavaLogin),

@@ -2,6 +2,7 @@ package kafkatest
 
 import (
 	"context"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -9,7 +10,7 @@ import (
 
 // Allow grants a right by an ACL: Kafka's own authorizer, which Secured puts in place, then lets the principal ("User:alice")
 // do it. resource is "topic", "cluster" or "transactional-id", operation Kafka's word for it, such as "Write" or
-// "IdempotentWrite". Brokers take it a moment after it returns. For a cluster on which who has no ACL may do nothing,
+// "IdempotentWrite". It returns when a broker has it. For a cluster on which who has no ACL may do nothing,
 // set Property("allow.everyone.if.no.acl.found", "false"); clients of the listeners without a login may do all.
 func (k *Kafka) Allow(principal, operation, resource, name string) {
 	k.t.Helper()
@@ -38,8 +39,30 @@ func (k *Kafka) Allow(principal, operation, resource, name string) {
 				return c.Err
 			}
 		}
-		return nil
+		return untilDescribed(ctx, admin, builder)
 	})
+}
+
+// untilDescribed waits until a broker has heard of an ACL from the controller.
+func untilDescribed(ctx context.Context, admin *kadm.Client, acl *kadm.ACLBuilder) error {
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		described, err := admin.DescribeACLs(ctx, acl)
+		if err != nil {
+			return err
+		}
+		for _, d := range described {
+			if len(d.Described) > 0 {
+				return nil
+			}
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // LimitClient sets the quota of a client id: how many bytes of Produce requests a broker takes from all that come by it, a

@@ -70,15 +70,16 @@ func mayImport() map[string][]string {
 			"internal/histogram", "internal/idempotence", "internal/sender/answers", "internal/sender/core", "internal/settling", "internal/wire"},
 
 		"embedded/...":    {"embedded/..."},
+		"kerberos":        {},
 		"keystore":        {},
 		"kafkatest/...":   {"kafkatest/...", "embedded", "internal/testcert"},
-		"cmd/omnibus/...": {"cmd/omnibus/...", ".", "serde", "embedded", "keystore"},
+		"cmd/omnibus/...": {"cmd/omnibus/...", ".", "serde", "embedded", "kerberos", "keystore"},
 		"bench/...":       {"bench/...", ".", "serde", "internal/wire", "kafkatest"},
-		"test/...":        {"test/...", ".", "serde", "kafkatest", "embedded"},
+		"test/...":        {"test/...", ".", "serde", "kafkatest", "kerberos", "embedded"},
 		"examples/...":    {".", "serde"},
 
 		// Commands that tell what the producer would do ask its own code.
-		"cmd/omnibus/internal/connect": {"cmd/omnibus/internal/cli", ".", "embedded", "internal/properties", "keystore"},
+		"cmd/omnibus/internal/connect": {"cmd/omnibus/internal/cli", ".", "embedded", "internal/properties", "kerberos", "keystore"},
 		"cmd/omnibus/internal/doctor": {"cmd/omnibus/internal/admin", "cmd/omnibus/internal/cli", "cmd/omnibus/internal/connect", ".",
 			"internal/acl", "internal/authn", "internal/broker"},
 		"cmd/omnibus/internal/explain": {"cmd/omnibus/internal/admin", "cmd/omnibus/internal/cli", "cmd/omnibus/internal/connect", "cmd/omnibus/internal/input", ".",

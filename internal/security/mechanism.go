@@ -23,13 +23,16 @@ func (r *resolving) authenticate() {
 		r.made.SASL = r.SASL
 		return
 	}
+	if name == "" && r.kerberosLogin() {
+		name = "GSSAPI" // Java's default
+	}
 	if name == "" {
 		r.fault("SASL", mechanismName, "not set", "a mechanism, because security.protocol is "+r.made.Protocol+r.guess()+
 			"; Java's default, GSSAPI, has to be said here")
 		return
 	}
 	if name == "GSSAPI" {
-		r.fault("SASL", mechanismName, name, "a sasl.Mechanism for Kerberos in Config.SASL: this library has none of its own")
+		r.kerberos()
 		return
 	}
 	if !r.Settings.has(login) && !selfSufficient(r.Settings, name) {
@@ -93,6 +96,8 @@ func exampleOf(name string) string {
 				return m.class + ` required clientId="…" clientSecret="…";`
 			case "AWS_MSK_IAM":
 				return m.class + " required;"
+			case "GSSAPI":
+				return m.class + ` required useKeyTab=true keyTab="…" principal="…";`
 			}
 			return m.class + ` required username="…" password="…";`
 		}

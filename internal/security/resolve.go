@@ -20,6 +20,8 @@ type Input struct {
 	SASL sasl.Mechanism
 	// Decode reads key stores that are not PEM; nil if there is nobody who could.
 	Decode Decoder
+	// Kerberos makes GSSAPI of a Krb5LoginModule's options; nil if there is nobody who could.
+	Kerberos func(options map[string]string) (sasl.Mechanism, error)
 	// Cleartext allows mechanisms that send the secret itself without TLS.
 	Cleartext bool
 }

@@ -3,6 +3,7 @@ package security
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -105,6 +106,33 @@ func (named) Authenticate(context.Context, string) (sasl.Session, []byte, error)
 	return nil, nil, nil
 }
 
+// krb5Login is a login with Kerberos.
+const krb5Login = krb5Module + ` required useKeyTab=true storeKey=true renewTGT=true keyTab="/k" principal="alice@R";`
+
+// keytabbed makes GSSAPI of a login with a keytab.
+func keytabbed(options map[string]string) (sasl.Mechanism, error) {
+	if options["keyTab"] == "" || options["serviceName"] != "kafka" {
+		return nil, errors.New("a keytab")
+	}
+	return named("GSSAPI"), nil
+}
+
+func TestKerberosTakesJavasLoginAndTellsWhatMeansNothing(t *testing.T) {
+	for name, pairs := range map[string][]string{
+		"by name":                     {mechanismName, "GSSAPI", login, krb5Login, serviceName, "kafka"},
+		"by Java's default mechanism": {login, krb5Login, serviceName, "kafka"},
+		"with the service in JAAS":    {login, strings.Replace(krb5Login, ";", ` serviceName="kafka";`, 1)},
+	} {
+		c, faults, notes := resolve(t, Input{Settings: settings(t, append([]string{protocol, "SASL_SSL"}, pairs...)...), Kerberos: keytabbed})
+		if len(faults) > 0 || c.SASL == nil || c.SASL.Name() != "GSSAPI" {
+			t.Errorf("%s: %+v", name, faults)
+		}
+		if len(notes) != 1 || !strings.Contains(notes[0].Text, "renewTGT, storeKey of Krb5LoginModule mean nothing here") {
+			t.Errorf("%s: %+v", name, notes)
+		}
+	}
+}
+
 func TestMistakesNameTheSettingAndTheFix(t *testing.T) {
 	alice := plain.Auth{User: "alice", Pass: canary}.AsMechanism()
 	dir := t.TempDir()
@@ -118,6 +146,11 @@ func TestMistakesNameTheSettingAndTheFix(t *testing.T) {
 	}
 	saslSSL := func(pairs ...string) Input {
 		return Input{Settings: settings(t, append([]string{protocol, "SASL_SSL"}, pairs...)...)}
+	}
+	krb5 := func(pairs ...string) Input {
+		in := saslSSL(pairs...)
+		in.Kerberos = keytabbed
+		return in
 	}
 	for name, test := range map[string]struct {
 		in     Input
@@ -135,6 +168,11 @@ func TestMistakesNameTheSettingAndTheFix(t *testing.T) {
 		"two mechanisms":                {Input{SASL: alice, TLS: &tls.Config{}, Settings: settings(t, mechanismName, "SCRAM-SHA-256")}, "SASL", "SCRAM-SHA-256"},
 		"no mechanism":                  {saslSSL(login, scramLogin), mechanismName, "SCRAM-SHA-256 or SCRAM-SHA-512"},
 		"Kerberos":                      {saslSSL(mechanismName, "GSSAPI"), mechanismName, "Config.SASL"},
+		"Kerberos without a login":      {krb5(mechanismName, "GSSAPI", serviceName, "kafka"), login, "Krb5LoginModule required useKeyTab=true"},
+		"Kerberos without a service":    {krb5(login, krb5Login), serviceName, "mostly kafka"},
+		"Kerberos of two services":      {krb5(login, strings.Replace(krb5Login, ";", ` serviceName="other";`, 1), serviceName, "kafka"), serviceName, "only one of them"},
+		"Kerberos with another's login": {krb5(mechanismName, "GSSAPI", login, plainLogin, serviceName, "kafka"), login, "the login module of GSSAPI"},
+		"Kerberos without a keytab":     {krb5(login, strings.Replace(krb5Login, "/k", "", 1), serviceName, "kafka"), login, "a keytab"},
 		"no login":                      {saslSSL(mechanismName, "PLAIN"), login, "PlainLoginModule"},
 		"another mechanism's login":     {saslSSL(mechanismName, "PLAIN", login, scramLogin), login, "does not fit"},
 		"no user":                       {saslSSL(mechanismName, "PLAIN", login, strings.Replace(plainLogin, "username", "user", 1)), login, "username"},

@@ -125,6 +125,7 @@ const (
 	tokenEndpoint = "sasl.oauthbearer.token.endpoint.url"
 	clientID      = "sasl.oauthbearer.client.credentials.client.id"
 	clientSecret  = "sasl.oauthbearer.client.credentials.client.secret"
+	serviceName   = "sasl.kerberos.service.name"
 )
 
 // checks are what a value must be by itself; a setting without one takes any text.

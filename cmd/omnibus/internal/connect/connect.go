@@ -23,6 +23,7 @@ import (
 	"github.com/omnibus-kafka/omnibus"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/cli"
 	"github.com/omnibus-kafka/omnibus/embedded"
+	"github.com/omnibus-kafka/omnibus/kerberos"
 	"github.com/omnibus-kafka/omnibus/keystore"
 )
 
@@ -111,7 +112,7 @@ func (f *Flags) Open(ctx context.Context, factory *cli.Factory, overrides ...Set
 	if err != nil {
 		return nil, cli.Usage(err)
 	}
-	config.Logger, config.KeyStore = factory.Logger(), keystore.Decode
+	config.Logger, config.KeyStore, config.Kerberos = factory.Logger(), keystore.Decode, kerberos.Login
 	target := &Target{Config: config, Notes: notes, Cluster: strings.Join(config.Brokers, ",")}
 	if f.Embedded {
 		if err := target.embed(ctx, f.Data, factory); err != nil {
