@@ -406,7 +406,8 @@ func (s *script) lost(c *command) {
 }
 
 // inquired answers what was inquired last about a lane: "refused", "failed", or what the leader has: epoch and last unless it
-// "forgot"; own (sequence:offset,…, of epoch) if the log was read; from and to of a loss. "stale" has another ticket.
+// "forgot"; own (sequence:offset,…, of epoch) if the log was read, "removed" if that is not all there was; from and to of a loss.
+// "stale" has another ticket.
 func (s *script) inquired(c *command) {
 	l := s.partition(c.words[0]).Sender.(*Lane)
 	e := settling.Evidence{Refused: c.has("refused"), Remembered: !c.has("forgot") && !c.has("refused") && !c.has("failed")}
@@ -415,7 +416,7 @@ func (s *script) inquired(c *command) {
 		e.Err = errTestLost
 	}
 	if own, read := c.values["own"]; read {
-		e.Read = true
+		e.Read, e.Removed = true, c.has("removed")
 		for _, text := range strings.Split(own, ",") {
 			if first, offset, ok := strings.Cut(text, ":"); ok {
 				f, _ := strconv.Atoi(first)
