@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -118,6 +119,9 @@ func pemBlocks(data []byte) ([]*pem.Block, error) {
 		}
 		kind, body, _ := strings.Cut(rest, "-----")
 		body, text, found = strings.Cut(body, "-----END "+kind+"-----")
+		if strings.Contains(body, "Proc-Type:") {
+			return nil, errors.New("a private key that is encrypted as PKCS#8 is, not in the old way of PEM: convert it with openssl pkcs8 -topk8 -in old.pem -out new.pem")
+		}
 		der, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(body), ""))
 		if !found || err != nil {
 			return nil, fmt.Errorf("PEM that is whole: block %d (%.30q) is broken", len(blocks)+1, kind)

@@ -78,7 +78,10 @@ func (s *tlsSource) notes(now time.Time) []Note {
 	if s.keys != nil {
 		notes = append(notes, ending(keyStore, s.keys.last(), now)...)
 		if s.keys.path != "" {
-			notes = append(notes, readable(keyStore, s.keys.path)...)
+			files, _ := filesOf(s.keys.path)
+			for _, file := range files {
+				notes = append(notes, readable(keyStore, file)...)
+			}
 		}
 	}
 	if s.trust != nil {

@@ -79,11 +79,17 @@ func newWorld(t *testing.T) *world {
 
 func TestPEMFromFilesAndInline(t *testing.T) {
 	w := newWorld(t)
+	dir := t.TempDir()
+	certificate := write(t, filepath.Join(dir, "client.crt"), w.client.CertPEM)
+	key := write(t, filepath.Join(dir, "client.key"), w.client.KeyPEM) // no authority, although it lies in that directory
+	write(t, filepath.Join(dir, "ca.crt"), w.authority.PEM)
 	oneLine := func(pem []byte) string { return strings.ReplaceAll(string(pem), "\n", " ") }
 	for name, pairs := range map[string][]string{
 		"files":       {trustStore, w.trust, keyStore, w.key},
 		"inline":      {trustInline, string(w.authority.PEM), keyInline, string(w.client.KeyPEM), keyChain, string(w.client.CertPEM)},
 		"on one line": {trustInline, oneLine(w.authority.PEM), keyInline, oneLine(w.client.KeyPEM), keyChain, oneLine(w.client.CertPEM)},
+		"key apart":   {trustStore, w.trust, keyStore, certificate + "," + key},
+		"a directory": {trustStore, dir, keyStore, w.key},
 		"wrong type":  {trustStore, w.trust, "ssl.truststore.type", "JKS", keyStore, w.key, "ssl.keystore.type", "PKCS12"},
 	} {
 		if mine, theirs := greet(t, w.connect(t, pairs...).to("kafka.example"), w.server); mine != nil || theirs != nil {
@@ -92,6 +98,22 @@ func TestPEMFromFilesAndInline(t *testing.T) {
 	}
 	if mine, _ := greet(t, w.connect(t, trustStore, w.trust).to("kafka.example"), w.server); mine == nil {
 		t.Error("no client certificate was needed")
+	}
+}
+
+func TestKeyMaterialThatCannotBeReadSaysWhichFileAndWhy(t *testing.T) {
+	w := newWorld(t)
+	dir := t.TempDir()
+	old := write(t, filepath.Join(dir, "old.pem"), []byte("-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END RSA PRIVATE KEY-----\n"))
+	for path, want := range map[string]string{
+		old:                        "openssl pkcs8 -topk8",
+		w.key + ",/no/such/file":   "a file that exists",
+		filepath.Join(dir, "none"): "a file that exists",
+	} {
+		_, faults, _ := resolve(t, Input{Settings: settings(t, protocol, "SSL", keyStore, path)})
+		if len(faults) != 1 || faults[0].Value != path || !strings.Contains(faults[0].Want, want) {
+			t.Errorf("%s: %+v, want %q", path, faults, want)
+		}
 	}
 }
 
@@ -183,9 +205,11 @@ func TestAKeyThatEverybodyCanReadIsWarnedOf(t *testing.T) {
 		if err := os.Chmod(w.key, mode); err != nil {
 			t.Fatal(err)
 		}
-		_, _, notes := resolve(t, Input{Settings: settings(t, protocol, "SSL", keyStore, w.key, trustStore, w.trust)})
-		if len(notes) != wanted {
-			t.Errorf("mode %o: notes %v", mode, notes)
+		for _, path := range []string{w.key, w.key + "," + w.trust} {
+			_, _, notes := resolve(t, Input{Settings: settings(t, protocol, "SSL", keyStore, path, trustStore, w.trust)})
+			if len(notes) != wanted {
+				t.Errorf("%s, mode %o: notes %v", path, mode, notes)
+			}
 		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 )
 
@@ -31,7 +33,7 @@ func watch[T any](setting, path, text string, parse func([]byte) (T, error)) (*w
 	w := &watched[T]{setting: setting, path: path, parse: parse}
 	data, err := []byte(text), error(nil)
 	if path != "" {
-		data, err = readFile(path)
+		data, err = readFiles(path)
 	}
 	if err != nil {
 		return nil, err
@@ -39,6 +41,55 @@ func watch[T any](setting, path, text string, parse func([]byte) (T, error)) (*w
 	w.mu.data = data
 	w.mu.value, err = parse(data)
 	return w, err
+}
+
+// filesOf lists the files that a setting names: one; several of PEM with commas between them, where a certificate and its
+// key are kept apart; or those in a directory, where each authority has its own. Java knows the first form only.
+func filesOf(path string) (files []string, directory bool) {
+	info, err := os.Stat(path)
+	if err != nil && strings.Contains(path, ",") {
+		return list(path), false
+	}
+	if err != nil || !info.IsDir() {
+		return []string{path}, false
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return []string{path}, false // reading it says what is wrong
+	}
+	for _, entry := range entries {
+		if name := filepath.Join(path, entry.Name()); isFile(name) {
+			files = append(files, name)
+		}
+	}
+	return files, true
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// readFiles reads what a setting names, bounded as one file is. Of a directory it takes certificates and leaves what else
+// lies there.
+func readFiles(path string) ([]byte, error) {
+	files, directory := filesOf(path)
+	var all []byte
+	for _, name := range files {
+		data, err := readFile(name)
+		switch {
+		case err != nil:
+			return nil, err
+		case directory && (!bytes.Contains(data, []byte("CERTIFICATE-----")) || bytes.Contains(data, []byte("PRIVATE KEY-----"))):
+			continue
+		case len(files) == 1:
+			return data, nil
+		}
+		if all = append(append(all, data...), '\n'); len(all) > fileBytesMax {
+			return nil, fmt.Errorf("key material: there are more than %d bytes", fileBytesMax)
+		}
+	}
+	return all, nil
 }
 
 // readFile reads a file of bounded size.
@@ -67,7 +118,7 @@ func (w *watched[T]) now(log *slog.Logger) T {
 	if w.path == "" {
 		return w.last()
 	}
-	data, err := readFile(w.path)
+	data, err := readFiles(w.path)
 	if err == nil && w.holds(data) {
 		return w.last()
 	}
