@@ -79,7 +79,8 @@ func mayImport() map[string][]string {
 		"examples/...":    {".", "serde"},
 
 		// Commands that tell what the producer would do ask its own code.
-		"cmd/omnibus/internal/connect": {"cmd/omnibus/internal/cli", ".", "embedded", "internal/properties", "kerberos", "keystore"},
+		"cmd/omnibus/internal/dialect": {".", "internal/properties"},
+		"cmd/omnibus/internal/connect": {"cmd/omnibus/internal/cli", "cmd/omnibus/internal/dialect", ".", "embedded", "internal/properties", "kerberos", "keystore"},
 		"cmd/omnibus/internal/doctor": {"cmd/omnibus/internal/admin", "cmd/omnibus/internal/cli", "cmd/omnibus/internal/connect", ".",
 			"internal/acl", "internal/authn", "internal/broker"},
 		"cmd/omnibus/internal/explain": {"cmd/omnibus/internal/admin", "cmd/omnibus/internal/cli", "cmd/omnibus/internal/connect", "cmd/omnibus/internal/input", ".",

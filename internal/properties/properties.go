@@ -196,7 +196,7 @@ func codeUnit(s string) (rune, error) {
 	digits := s[2:min(6, len(s))]
 	n, err := strconv.ParseUint(digits, 16, 16)
 	if err != nil || len(digits) != 4 {
-		return 0, fmt.Errorf(`\u%s is no character: write four hexadecimal digits behind \u, or \\ for a backslash`, digits)
+		return 0, errors.New(`\u is no character: write four hexadecimal digits behind it, or \\ for a backslash`) // and not what stands there: a password?
 	}
 	return rune(n), nil
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/admin"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/cli"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/connect"
+	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/dialect"
 )
 
 // patience is how long somebody who pressed Tab waits for a cluster.
@@ -30,6 +31,7 @@ var flagValues = map[string][]string{
 	"acks":         {"all", "1", "0"},
 	"compression":  {"none", "gzip", "snappy", "lz4", "zstd"},
 	"crlf":         {"keep", "strip"},
+	"dialect":      {"java", "librdkafka", "rpk"},
 	"format":       {"lines", "envelope", "csv", "tsv", "raw"},
 	"on-bad-input": {"fail", "skip", "dlq"},
 	"partitioner":  {"default", "keyed-round-robin", "round-robin", "consistent", "consistent_random", "sarama-hash", "sarama-reference-hash"},
@@ -68,7 +70,7 @@ func addFlag(cmd *cobra.Command, flag *pflag.Flag) {
 	case flag.Name == "set":
 		complete = settings
 	case flag.Name == "config":
-		complete = cobra.FixedCompletions([]string{"properties", "conf", "config"}, cobra.ShellCompDirectiveFilterFileExt)
+		complete = cobra.FixedCompletions([]string{"properties", "conf", "config", "yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt)
 	case flag.Name == "data":
 		complete = cobra.FixedCompletions(nil, cobra.ShellCompDirectiveFilterDirs)
 	case flag.Name == "dlq":
@@ -81,9 +83,18 @@ func addFlag(cmd *cobra.Command, flag *pflag.Flag) {
 }
 
 // settings completes -X: the name of a setting with its "=", and behind that the values of switches.
-func settings(_ *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+func settings(cmd *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	name, _, named := strings.Cut(typed, "=")
 	var completions []cobra.Completion
+	whose, _ := cmd.Flags().GetString("dialect")
+	for _, own := range dialect.Dialect(whose).Settings() {
+		if !named && strings.HasPrefix(own, typed) {
+			completions = append(completions, own+"=")
+		}
+	}
+	if len(completions) > 0 {
+		return completions, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	}
 	for _, property := range (omnibus.Config{}).Properties() {
 		switch {
 		case property.Support != omnibus.Honoured:
@@ -126,6 +137,7 @@ func (t *topics) list(cmd *cobra.Command) []string {
 	var from connect.Flags
 	from.Brokers, _ = flags.GetString("brokers") // a command without one of these flags is one without its value
 	from.ConfigFile, _ = flags.GetString("config")
+	from.Dialect, _ = flags.GetString("dialect")
 	from.Settings, _ = flags.GetStringArray("set")
 	target, err := from.Open(ctx, t.factory)
 	if err != nil {

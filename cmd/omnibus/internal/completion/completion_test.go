@@ -90,7 +90,7 @@ func TestFlagsHaveTheirValues(t *testing.T) {
 		{[]string{"consume", "-X", "linger"}, []string{"linger.ms="}, noSpace},
 		{[]string{"consume", "-X", "enable.idempotence="}, []string{"enable.idempotence=true", "enable.idempotence=false"}, noFiles},
 		{[]string{"consume", "-X", "sasl.oauthbearer.assertion.claim.i"}, nil, noSpace},
-		{[]string{"topic", "list", "--config", ""}, []string{"properties", "conf", "config"}, extension},
+		{[]string{"topic", "list", "--config", ""}, []string{"properties", "conf", "config", "yaml", "yml"}, extension},
 		{[]string{"topic", "list", "--data", ""}, nil, folders},
 		{[]string{"topic", "list", "--brokers", ""}, nil, noFiles},
 		{[]string{"partition-of", "--like", ""}, []string{"java", "librdkafka", "librdkafka-consistent", "librdkafka-fnv1a", "librdkafka-murmur2", "sarama", "sarama-reference"}, noFiles},

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -53,6 +54,9 @@ func newCmdShow(f *cli.Factory, runF func(context.Context, *Options) error) *cob
 		Long: `Show the value of each of the Java producer's settings, and of the few of omnibus itself, as they result from defaults,
 --config, OMNIBUS_BROKERS and -X, of which each is stronger than the one before. No cluster is asked.
 
+A file of librdkafka's or kcat's and one of rpk's are shown in Java's words, with the line and the name that each value comes
+from, and, of the values that nobody set, with what librdkafka's own default would be.
+
 The output is a .properties file. With --why it is a table instead, which tells each value's origin: a flag, a variable,
 a file's line, "default", or "implied" where other settings bring it about. Passwords are hidden. Settings that Java has
 and that change nothing here are left out unless --all is given.
@@ -61,6 +65,7 @@ What is written wrongly is told on standard error, and the rest is shown.
 
 Exit codes: 0 shown, 1 something in the configuration is wrong.`,
 		Example: `  omnibus config show --config client.properties --why
+  omnibus config show --config kcat.conf --dialect librdkafka > client.properties
   omnibus config show -X linger.ms=20 -X acks=1 -o json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -83,7 +88,7 @@ Exit codes: 0 shown, 1 something in the configuration is wrong.`,
 func Run(f *cli.Factory, o *Options) error {
 	sources, err := o.Connect.Sources(f.Getenv)
 	report := judge(sources, o.Connect.Embedded)
-	for _, note := range report.notes {
+	for _, note := range slices.Concat(sources.Notes, report.notes) {
 		f.Logger().Warn(note)
 	}
 	if printErr := report.print(f.IO, o); printErr != nil && !cli.OutputClosed(printErr) {

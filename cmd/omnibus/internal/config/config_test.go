@@ -122,7 +122,7 @@ func TestWhatIsWrongIsToldAndTheRestShown(t *testing.T) {
 		err  []string
 	}{
 		{"a file with mistakes", []string{"--config", file}, cli.ExitUsage, "batch.size=1\n",
-			[]string{file + `:1: "lingerms" is unknown`, "did you mean linger.ms?", file + ":2: ", "acks", "line 6", "config show --help"}},
+			[]string{file + `:1: "lingerms" is unknown`, "did you mean linger.ms?", file + ":2: ", "acks", "client.properties:6", "config show --help"}},
 		{"settings of others are notes", []string{"--config", file}, cli.ExitUsage, "",
 			[]string{file + ":4: group.id: it is a setting of a consumer", file + ":5: metrics.num.samples: it concerns Java's metrics"}},
 		{"no such file", []string{"--config", file + "x"}, cli.ExitUsage, "linger.ms=5\n", []string{"--config", "no such file"}},

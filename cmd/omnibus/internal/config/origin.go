@@ -59,12 +59,12 @@ type report struct {
 
 // judge applies the settings, the weakest first, and finds each value's origin. A setting that is wrong is reported and
 // has no other effect.
-func judge(sources []connect.Setting, embedded bool) *report {
+func judge(sources *connect.Sources, embedded bool) *report {
 	r := &report{}
 	var config omnibus.Config
 	var errs []error
 	said := make(map[string][]connect.Setting)
-	for _, s := range sources {
+	for _, s := range sources.Settings {
 		note, err := config.Set(s.Name, s.Value)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", s.Origin, err))
@@ -82,7 +82,11 @@ func judge(sources []connect.Setting, embedded bool) *report {
 		r.notes = append(r.notes, note.String())
 	}
 	for _, property := range config.Properties() {
-		r.rows = append(r.rows, newRow(property, said[property.Name], implied[property.Name], embedded))
+		row := newRow(property, said[property.Name], implied[property.Name], embedded)
+		if remark := sources.Defaults[row.Name]; remark != "" && row.Origin == originDefault {
+			row.Note = strings.TrimPrefix(row.Note+"; "+remark, "; ")
+		}
+		r.rows = append(r.rows, row)
 	}
 	r.mistakes = errors.Join(append(errs, validate(config))...)
 	return r

@@ -5,23 +5,24 @@
 //
 // Everything travels under Java's names, so that a flag is nothing but a short way to write a setting. In the environment
 // a setting is OMNIBUS_ and its Java name in capitals, with underscores for dots: OMNIBUS_LINGER_MS. Variables that are no
-// setting's are left alone, because programs of other makers have that prefix too.
+// setting's are left alone, because programs of other makers have that prefix too. The file may be another client's, and -X
+// has the names of that client then (package dialect); what they come to is in Java's names again.
 package connect
 
 import (
-	"cmp"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
 
 	"github.com/omnibus-kafka/omnibus"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/cli"
+	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/dialect"
 	"github.com/omnibus-kafka/omnibus/embedded"
 	"github.com/omnibus-kafka/omnibus/kerberos"
 	"github.com/omnibus-kafka/omnibus/keystore"
@@ -34,6 +35,8 @@ const (
 	brokersVariable = variablePrefix + "BROKERS"
 	// configVariable is the one in place of --config.
 	configVariable = variablePrefix + "CONFIG"
+	// dialectVariable is the one in place of --dialect.
+	dialectVariable = variablePrefix + "DIALECT"
 )
 
 // settingFlag is where a Setting comes from that -X sets.
@@ -46,8 +49,10 @@ const bootstrapServers = "bootstrap.servers"
 type Flags struct {
 	// Brokers is --brokers, addresses separated by commas.
 	Brokers string
-	// ConfigFile is --config, a .properties file of Java's.
+	// ConfigFile is --config, a file of Java's client, of librdkafka or of rpk.
 	ConfigFile string
+	// Dialect is --dialect, the client whose names ConfigFile and Settings have; empty for what the file shows.
+	Dialect string
 	// Settings are the -X, each name=value.
 	Settings []string
 	// Embedded is --embedded: a broker in this process.
@@ -59,7 +64,8 @@ type Flags struct {
 // AddTo registers the flags with a command.
 func (f *Flags) AddTo(flags *pflag.FlagSet) {
 	flags.StringVarP(&f.Brokers, "brokers", "b", "", "addresses of the cluster, host:port,… (or "+brokersVariable+")")
-	flags.StringVar(&f.ConfigFile, "config", "", "read a Java .properties `file` (or "+configVariable+")")
+	flags.StringVar(&f.ConfigFile, "config", "", "read a `file` of settings: Java's .properties, kcat.conf, rpk.yaml (or "+configVariable+")")
+	flags.StringVar(&f.Dialect, "dialect", "", "whose `names` --config and -X have: "+strings.Join(dialect.Names(), ", ")+" (default: as the file shows, else java)")
 	flags.StringArrayVarP(&f.Settings, "set", "X", nil, "set a Java producer configuration, `name=value` (repeatable)")
 	flags.BoolVar(&f.Embedded, "embedded", false, "use a durable broker inside this process: one node, for development")
 	flags.StringVar(&f.Data, "data", "", "`directory` of the embedded broker (default: in the user's data directory)")
@@ -130,50 +136,35 @@ func (f *Flags) Open(ctx context.Context, factory *cli.Factory, overrides ...Set
 
 // configure joins file, environment, -X and flags, and reports every mistake in them.
 func (f *Flags) configure(getenv func(string) string, overrides []Setting) (config omnibus.Config, notes []string, err error) {
-	var errs []error
-	if file := f.file(getenv); file != "" {
-		config, notes, err = readFile(file)
-		errs = append(errs, err)
-	}
-	settings, err := f.settings(getenv)
-	errs = append(errs, err)
-	for _, s := range append(settings, overrides...) {
-		note, err := config.Set(s.Name, s.Value)
-		if s.Origin == settingFlag && secret(s.Name) {
-			err = errors.Join(err, errors.New(s.Name+" is a secret, and everybody on this machine can read a command line: "+
-				"put it into the file of --config, or into the variable "+variable(s.Name)))
+	s, errs := f.gather(getenv)
+	notes = s.notes
+	if s.file != nil && s.file.dialect == dialect.Java {
+		var found []omnibus.Note
+		config, found, err = omnibus.ParseProperties(bytes.NewReader(s.file.data))
+		for _, note := range found {
+			notes = append(notes, fmt.Sprintf("%s: %s", s.file.path, note))
 		}
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", s.Origin, err))
-		}
-		if note != "" {
-			notes = append(notes, fmt.Sprintf("%s: %s: %s", s.Origin, s.Name, note))
+			errs = append(errs, fmt.Errorf("%s: %w", s.file.path, err))
 		}
 	}
+	apply := func(settings []Setting) {
+		for _, s := range settings {
+			note, err := config.Set(s.Name, s.Value)
+			if err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", s.Origin, err))
+			}
+			if note != "" {
+				notes = append(notes, fmt.Sprintf("%s: %s: %s", s.Origin, s.Name, note))
+			}
+		}
+	}
+	apply(s.below)
+	if s.file != nil {
+		notes = append(notes, s.file.exposed(config)...)
+	}
+	apply(slices.Concat(s.environment, s.flags, overrides))
 	return config, notes, errors.Join(errs...)
-}
-
-// file is the .properties file to read; empty for none.
-func (f *Flags) file(getenv func(string) string) string {
-	return cmp.Or(f.ConfigFile, getenv(configVariable))
-}
-
-// settings lists what environment and flags say, the weakest first.
-func (f *Flags) settings(getenv func(string) string) ([]Setting, error) {
-	settings := environment(getenv)
-	var errs []error
-	for _, text := range f.Settings {
-		name, value, ok := strings.Cut(text, "=")
-		if !ok || strings.TrimSpace(name) == "" {
-			errs = append(errs, fmt.Errorf("-X is %q, want name=value with a Java name, such as -X linger.ms=20", text))
-			continue
-		}
-		settings = append(settings, Setting{name, value, settingFlag})
-	}
-	if f.Brokers != "" {
-		settings = append(settings, Setting{bootstrapServers, f.Brokers, "--brokers"})
-	}
-	return settings, errors.Join(errs...)
 }
 
 // environment lists the settings that the environment makes. An empty variable counts as one that is not set.
@@ -196,26 +187,6 @@ func environment(getenv func(string) string) []Setting {
 func variable(setting string) string {
 	name := strings.ToUpper(strings.ReplaceAll(setting, ".", "_"))
 	return variablePrefix + strings.TrimPrefix(name, variablePrefix)
-}
-
-func readFile(path string) (omnibus.Config, []string, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return omnibus.Config{}, nil, fmt.Errorf("--config: %w", err)
-	}
-	defer file.Close()
-	config, found, err := omnibus.ParseProperties(file)
-	var notes []string
-	for _, note := range found {
-		notes = append(notes, fmt.Sprintf("%s: %s", path, note))
-	}
-	if err != nil {
-		err = fmt.Errorf("%s: %w", path, err)
-	}
-	if info, statErr := file.Stat(); statErr == nil && holdsSecret(config) && runtime.GOOS != "windows" && info.Mode().Perm()&0o007 != 0 {
-		notes = append(notes, fmt.Sprintf("%s holds a secret and everybody on this machine can read it (mode %04o): chmod o= %[1]s", path, info.Mode().Perm()))
-	}
-	return config, notes, err
 }
 
 // Log tells the user the notes.

@@ -21,7 +21,7 @@ func TestSourcesComeFromTheWeakestToTheStrongest(t *testing.T) {
 		{"acks", "1", "-X"},
 		{"bootstrap.servers", "flag:1", "--brokers"},
 	}
-	if !slices.Equal(got, want) {
+	if !slices.Equal(got.Settings, want) {
 		t.Errorf("sources %v, want %v", got, want)
 	}
 	if err == nil || !strings.Contains(err.Error(), `"broken"`) {
@@ -32,7 +32,7 @@ func TestSourcesComeFromTheWeakestToTheStrongest(t *testing.T) {
 func TestSourcesNameTheLineOfAMistake(t *testing.T) {
 	flags := Flags{ConfigFile: writeFile(t, "a=1\nb=\\u00\nc=3\n")}
 	got, err := flags.Sources(func(string) string { return "" })
-	if len(got) != 2 || err == nil || !strings.Contains(err.Error(), "line 2") {
+	if len(got.Settings) != 2 || err == nil || !strings.Contains(err.Error(), flags.ConfigFile+":2") {
 		t.Errorf("sources %v, error %v; want two, and the second line named", got, err)
 	}
 }
