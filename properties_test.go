@@ -244,7 +244,7 @@ func TestParsePropertiesReportsEveryMistakeWithItsLine(t *testing.T) {
 		t.Fatal("no error")
 	}
 	lines := strings.Split(err.Error(), "\n")
-	starts := []string{"line 1: Acks (acks)", "line 3: Linger", "line 5: ", `line 6: \u12`, "line 7: a value without a name", "line 8: sasl.jaas.config is [hidden]"}
+	starts := []string{"line 1: Acks (acks)", "line 3: Linger", "line 5: ", `line 6: \u is no character`, "line 7: a value without a name", "line 8: sasl.jaas.config is [hidden]"}
 	if len(lines) != len(starts) {
 		t.Fatalf("%d mistakes, want %d:\n%v", len(lines), len(starts), err)
 	}

@@ -65,7 +65,7 @@ func Recognize(text string) (d Dialect, certain bool, err error) {
 		switch isJava, isOther := javaKnows(line.Name), Librdkafka.Has(line.Name); {
 		case isOther && (!isJava || onlyLibrdkafkas(line)) && others == "":
 			others = where
-		case isJava && !isOther && javas == "":
+		case onlyJavas(line.Name) && !isOther && javas == "":
 			javas = where
 		}
 	}
@@ -81,6 +81,13 @@ func Recognize(text string) (d Dialect, certain bool, err error) {
 // onlyLibrdkafkas reports whether a name that both have stands with a value that only librdkafka takes.
 func onlyLibrdkafkas(line properties.Line) bool {
 	return line.Name == "ssl.endpoint.identification.algorithm" && strings.EqualFold(line.Value, "none")
+}
+
+// onlyJavas reports whether a name that librdkafka does not have shows that Java's client is meant. Those of consumers do
+// not, for both clients have most of them, nor do omnibus' own and those of a schema registry, which stand in files of any.
+func onlyJavas(name string) bool {
+	return javaKnows(name) && !strings.HasPrefix(name, "omnibus.") &&
+		(properties.Owner(name) == "" || strings.HasSuffix(name, ".deserializer"))
 }
 
 // javaKnows reports whether some program of Kafka's own has the setting.
