@@ -151,6 +151,12 @@ var librdkafkaRules = map[string]rule{
 	"enabled_events":              {idle: "it is librdkafka's own interface"},
 	"internal.termination.signal": {idle: "no signal ends threads here"},
 	"builtin.features":            {idle: "all features are built in"},
+	"client.software.name":        {idle: "brokers are told omnibus and its version"},
+	"client.software.version":     {idle: "brokers are told omnibus and its version"},
+	"enable.sparse.connections":   {idle: "only brokers that lead something are connected to", unless: []string{"true"}},
+	"metadata.request.timeout.ms": {idle: "questions are bounded as all requests are: socket.timeout.ms"},
+	"test.mock.num.brokers":       {refused: "omnibus has its own: --embedded"},
+	"test.mock.broker.rtt":        {refused: "omnibus has its own: --embedded"},
 	"plugin.library.paths":        {idle: "libraries of C cannot be loaded"},
 
 	// Its consumer's.
