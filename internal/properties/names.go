@@ -95,6 +95,9 @@ func Guess(name string, names []string) string {
 	}
 	guess, fewest := "", min(len(plain)/3, 4)+1
 	for _, candidate := range names {
+		if len(candidate) >= len(plain)+fewest || len(plain) >= len(candidate)+fewest {
+			continue // so many letters are missing or too many; a long line is no name, and would take long
+		}
 		if n := slips(plain, candidate); n < fewest {
 			guess, fewest = candidate, n
 		}

@@ -158,3 +158,48 @@ func TestSecretsAreShownNowhere(t *testing.T) {
 		}
 	}
 }
+
+func TestAFileOfAnotherClientIsShownInJavasWordsWithTheLineAndItsOwnName(t *testing.T) {
+	file := writeFile(t, "metadata.broker.list=k1\nqueue.buffering.max.ms=0.5\nsasl.mechanisms=PLAIN\nsasl.username=me\nsasl.password=correct-horse\nsecurity.protocol=sasl_ssl\n")
+	ambiguous := writeFile(t, "bootstrap.servers=k1:9092\nlinger.ms=20\n")
+	for _, test := range []struct {
+		name string
+		args []string
+		row  string
+		want [2]string
+		says string
+	}{
+		{"another name", []string{"--config", file}, "bootstrap.servers", [2]string{"k1:9092", file + ":1 (metadata.broker.list)"}, "is read as a file of librdkafka"},
+		{"another value", []string{"--config", file}, "linger.ms", [2]string{"1", file + ":2 (queue.buffering.max.ms)"}, ":2: queue.buffering.max.ms: rounded up to 1 ms"},
+		{"several in one", []string{"--config", file}, "sasl.jaas.config", [2]string{"[hidden]", file + ":5 (sasl.username, sasl.password, sasl.mechanisms)"}, ""},
+		{"a flag among them", []string{"--config", file, "-X", "sasl.username=you"}, "sasl.jaas.config",
+			[2]string{"[hidden]", "-X (sasl.username, sasl.password, sasl.mechanisms), over " + file + ":5 (sasl.username, sasl.password, sasl.mechanisms)"}, ""},
+		{"a default that was taken over", []string{"--config", file}, "partitioner.class", [2]string{"consistent_random", "librdkafka's default"}, ""},
+		{"a default that was not", []string{"--config", file}, "enable.idempotence",
+			[2]string{"true", "default: librdkafka's default would be false, which lets retries write twice and out of order"}, ""},
+		{"a dialect that was said", []string{"--config", ambiguous, "--dialect", "librdkafka"}, "partitioner.class", [2]string{"consistent_random", "librdkafka's default"}, ""},
+		{"a dialect that was guessed", []string{"--config", ambiguous}, "partitioner.class", [2]string{"null", "default"}, "is read as Java's"},
+		{"flags alone", []string{"--dialect", "librdkafka", "-X", "topic.acks=1"}, "acks", [2]string{"1", "-X (topic.acks)"}, ""},
+		{"rpk's flags", []string{"--dialect", "rpk", "-X", "brokers=k1"}, "bootstrap.servers", [2]string{"k1:9092", "-X (brokers)"}, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := clitest.Run(t, append([]string{"config", "show", "--why"}, test.args...)...)
+			if got.Code != cli.ExitOK || !strings.Contains(got.Err, test.says) || strings.Contains(got.Out+got.Err, "correct-horse") {
+				t.Fatalf("code %d, standard error %s, want %q in it", got.Code, got.Err, test.says)
+			}
+			if row := columns(t, got.Out)[test.row]; row != test.want {
+				t.Errorf("%s is %q, want %q", test.row, row, test.want)
+			}
+		})
+	}
+}
+
+func TestValuesThatStandElsewhereAreLookedUp(t *testing.T) {
+	secrets := writeFile(t, "broker=k1:9092\npassword=correct-horse\n")
+	file := writeFile(t, "config.providers=f\nconfig.providers.f.class=org.apache.kafka.common.config.provider.FileConfigProvider\n"+
+		"bootstrap.servers=${f:"+secrets+":broker}\nclient.id=${f:"+secrets+":nothing}\nssl.key.password=${f:"+secrets+":password}\n")
+	got := clitest.Run(t, "config", "show", "--config", file)
+	if !strings.Contains(got.Out, "\nbootstrap.servers=k1:9092\n") || !strings.Contains(got.Err, file+":4: client.id: ") || strings.Contains(got.Out+got.Err, "correct-horse") {
+		t.Errorf("code %d\n%s\n%s", got.Code, got.Out, got.Err)
+	}
+}

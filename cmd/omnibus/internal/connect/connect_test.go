@@ -74,6 +74,10 @@ func TestTheStrongerSourceWins(t *testing.T) {
 			name: "the file that the flag names", flags: Flags{ConfigFile: file}, env: map[string]string{configVariable: "/no/such/file"},
 			brokers: "[file:1]", linger: 11 * time.Millisecond,
 		},
+		{name: "the dialect that the environment names", flags: Flags{ConfigFile: writeFile(t, "bootstrap.servers=file\nlinger.ms=1.5\n")},
+			env: map[string]string{dialectVariable: "librdkafka", "OMNIBUS_ACKS": "1"}, brokers: "[file:9092]", linger: 2 * time.Millisecond},
+		{name: "the environment over another client's file", flags: Flags{ConfigFile: writeFile(t, "metadata.broker.list=file\nlinger.ms=1.5\n"), Settings: []string{"queue.buffering.max.ms=3"}},
+			env: environment, brokers: "[env:1]", linger: 3 * time.Millisecond},
 		{name: "others' variables", flags: Flags{Brokers: "a:1"}, env: map[string]string{"OMNIBUS_LINGER": "soon", "OMNIBUS_GITLAB": "1"}, brokers: "[a:1]"},
 		{name: "the last -X", flags: Flags{Settings: []string{"bootstrap.servers=x:1", "bootstrap.servers=x:2"}}, brokers: "[x:2]"},
 	} {
@@ -118,6 +122,10 @@ func TestMistakesEndWithExitUsageAndSayWhatIsWanted(t *testing.T) {
 		{"no file", Flags{ConfigFile: missing}, []string{"--config", missing}},
 		{"setting without a value", Flags{Brokers: "a:1", Settings: []string{"linger.ms"}}, []string{"-X", "name=value"}},
 		{"unknown setting", Flags{Brokers: "a:1", Settings: []string{"lingerms=1"}}, []string{"-X", "lingerms"}},
+		{"no such dialect", Flags{Brokers: "a:1", Dialect: "kcat"}, []string{`--dialect is "kcat"`, "java, librdkafka, rpk"}},
+		{"another client's name", Flags{Brokers: "a:1", Settings: []string{"queue.buffering.max.ms=5"}}, []string{"librdkafka's name", "want Java's, linger.ms, or --dialect librdkafka"}},
+		{"a name that nobody has", Flags{Brokers: "a:1", Dialect: "librdkafka", Settings: []string{"lingerms=1"}}, []string{"-X: lingerms", "did you mean linger.ms?"}},
+		{"a dialect that the file does not have", Flags{ConfigFile: writeFile(t, "metadata.broker.list=a\n"), Dialect: "java"}, []string{"line 1", "metadata.broker.list", "bootstrap.servers"}},
 		{"address without a port", Flags{Brokers: "a"}, []string{"bootstrap.servers"}},
 		{
 			"three mistakes at once",
@@ -224,7 +232,7 @@ func TestEverySettingHasAVariable(t *testing.T) {
 	names := make(map[string]string)
 	for _, property := range (omnibus.Config{}).Properties() {
 		name := variable(property.Name)
-		if other := names[name]; other != "" || name == brokersVariable || name == configVariable {
+		if other := names[name]; other != "" || name == brokersVariable || name == configVariable || name == dialectVariable {
 			t.Errorf("%s and %s have the same variable", property.Name, other)
 		}
 		names[name] = property.Name
@@ -236,6 +244,21 @@ const (
 	saslScheme = "security.protocol=SASL_SSL\nsasl.mechanism=PLAIN\n" +
 		"sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required username=\"alice\" password=\"" + canary + "\";\n"
 )
+
+func TestASecretIsNoArgumentInAnyDialect(t *testing.T) {
+	for setting, dialect := range map[string]string{
+		"sasl.password=" + canary: "librdkafka", "topic.sasl.password=" + canary: "librdkafka", "ssl.key.pem=" + canary: "librdkafka",
+		"ssl.keystore.password=" + canary: "librdkafka", "sasl.oauthbearer.client.credentials.client.secret=" + canary: "librdkafka",
+		"pass=" + canary: "rpk", "sasl.password= " + canary: "", "sasl.password:" + canary: "java",
+	} {
+		f, _ := factory(nil)
+		_, err := (&Flags{Brokers: "a:1", Dialect: dialect, Settings: []string{setting}}).Open(t.Context(), f)
+		refused := err != nil && (strings.Contains(err.Error(), "put it into the file of --config") || strings.Contains(err.Error(), `-X is "sasl.password…"`))
+		if !refused || strings.Contains(err.Error(), canary) {
+			t.Errorf("%s: %.30s…: %v", dialect, setting, err)
+		}
+	}
+}
 
 func TestASecretIsNoArgument(t *testing.T) {
 	for setting, refused := range map[string]bool{
@@ -253,7 +276,17 @@ func TestASecretIsNoArgument(t *testing.T) {
 }
 
 func TestAFileWithASecretIsForItsOwnerAlone(t *testing.T) {
-	path := writeFile(t, saslScheme)
+	for _, text := range []string{
+		saslScheme,
+		"security.protocol=sasl_ssl\nsasl.mechanisms=PLAIN\nsasl.username=alice\nsasl.password=" + canary + "\n",
+		"kafka_api:\n  tls: {}\n  sasl: {user: alice, password: " + canary + ", mechanism: PLAIN}\n",
+	} {
+		isForItsOwnerAlone(t, writeFile(t, text))
+	}
+}
+
+func isForItsOwnerAlone(t *testing.T, path string) {
+	t.Helper()
 	for mode, warned := range map[os.FileMode]bool{0o600: false, 0o640: false, 0o644: true} {
 		if err := os.Chmod(path, mode); err != nil {
 			t.Fatal(err)

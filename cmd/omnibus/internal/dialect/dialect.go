@@ -60,12 +60,14 @@ func Recognize(text string) (d Dialect, certain bool, err error) {
 	}
 	var javas, others string // the first name of each that the other does not have, with its line
 	lines, _ := properties.Scan(text)
+	java, other := javaNames(), librdkafka()
 	for _, line := range lines {
 		where := fmt.Sprintf("%s in line %d", line.Name, line.Number)
-		switch isJava, isOther := javaKnows(line.Name), Librdkafka.Has(line.Name); {
+		_, isOther := other.known(line.Name)
+		switch isJava := java.has(line.Name); {
 		case isOther && (!isJava || onlyLibrdkafkas(line)) && others == "":
 			others = where
-		case onlyJavas(line.Name) && !isOther && javas == "":
+		case isJava && !isOther && onlyJavas(line.Name) && javas == "":
 			javas = where
 		}
 	}
@@ -83,19 +85,26 @@ func onlyLibrdkafkas(line properties.Line) bool {
 	return line.Name == "ssl.endpoint.identification.algorithm" && strings.EqualFold(line.Value, "none")
 }
 
-// onlyJavas reports whether a name that librdkafka does not have shows that Java's client is meant. Those of consumers do
-// not, for both clients have most of them, nor do omnibus' own and those of a schema registry, which stand in files of any.
+// onlyJavas reports whether a name of Java's that librdkafka does not have shows that Java's client is meant. Those of consumers
+// do not, for both clients have most of them, nor do omnibus' own and those of a schema registry, which stand in files of any.
 func onlyJavas(name string) bool {
-	return javaKnows(name) && !strings.HasPrefix(name, "omnibus.") &&
-		(properties.Owner(name) == "" || strings.HasSuffix(name, ".deserializer"))
+	return !strings.HasPrefix(name, "omnibus.") && (properties.Owner(name) == "" || strings.HasSuffix(name, ".deserializer"))
 }
 
-// javaKnows reports whether some program of Kafka's own has the setting.
-func javaKnows(name string) bool {
-	if strings.HasPrefix(name, "omnibus.") || name == "config.providers" || strings.HasPrefix(name, "config.providers.") {
-		return true
+// names are those of the settings of Java's producer and of omnibus.
+type names map[string]bool
+
+func javaNames() names {
+	made := make(names)
+	for _, p := range (omnibus.Config{}).Properties() {
+		made[p.Name] = true
 	}
-	return slices.ContainsFunc(omnibus.Config{}.Properties(), func(p omnibus.Property) bool { return p.Name == name }) || properties.Owner(name) != ""
+	return made
+}
+
+// has reports whether some program of Kafka's own, or omnibus, has the setting.
+func (n names) has(name string) bool {
+	return n[name] || strings.HasPrefix(name, "config.providers.") || properties.Owner(name) != ""
 }
 
 // Translate puts what was said into Java's names: weak is a file's, strong what flags say and so overrules it. What comes of
@@ -114,7 +123,7 @@ func (d Dialect) Translate(weak, strong []Setting) (below, above Reading) {
 func (d Dialect) Has(name string) bool {
 	v := d.vocabulary()
 	if v == nil {
-		return javaKnows(name)
+		return javaNames().has(name)
 	}
 	_, known := v.known(name)
 	return known

@@ -12,7 +12,7 @@ const byteOrderMark = "\ufeff"
 // librdkafka is its vocabulary.
 func librdkafka() *vocabulary {
 	return &vocabulary{
-		owner: "librdkafka", prefix: "topic.", rules: librdkafkaRules, secrets: librdkafkaSecrets,
+		owner: "librdkafka", java: javaNames(), prefix: "topic.", rules: librdkafkaRules, secrets: librdkafkaSecrets,
 		combine: func(t *translation) {
 			if _, said := t.said["partitioner"]; !said {
 				t.set("partitioner.class", "consistent_random")

@@ -14,7 +14,7 @@ import (
 // rpk is its vocabulary: the names that it has for flags, which are what its profiles come to.
 func rpk() *vocabulary {
 	return &vocabulary{
-		owner: "rpk", rules: rpkRules, secrets: []string{"pass"},
+		owner: "rpk", java: javaNames(), rules: rpkRules, secrets: []string{"pass"},
 		combine: func(t *translation) {
 			t.protocol()
 			t.files(t.said["tls.cert"], t.said["tls.key"])

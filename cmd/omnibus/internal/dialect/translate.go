@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/omnibus-kafka/omnibus"
 	"github.com/omnibus-kafka/omnibus/internal/properties"
 )
 
@@ -18,6 +17,8 @@ type vocabulary struct {
 	// prefix may stand before names, and is taken off those that are not known with it.
 	prefix string
 	rules  map[string]rule
+	// java are the names that may stand beside.
+	java names
 	// secrets are the names of settings that nobody may read.
 	secrets []string
 	// combine puts into Java's words what takes several settings, and what holds where nothing is said.
@@ -81,7 +82,7 @@ func (v *vocabulary) translate(weak, strong []Setting) (below, above Reading) {
 func (v *vocabulary) known(name string) (own string, known bool) {
 	r, known := v.rules[name]
 	if !known && v.prefix != "" {
-		if short, cut := strings.CutPrefix(name, v.prefix); cut && (v.has(short) || javaKnows(short)) {
+		if short, cut := strings.CutPrefix(name, v.prefix); cut && (v.has(short) || v.java.has(short)) {
 			name, r, known = short, v.rules[short], v.has(short)
 		}
 	}
@@ -100,7 +101,7 @@ func (v *vocabulary) has(name string) bool {
 func (t *translation) apply(name string, e entry) {
 	r, known := t.rules[name]
 	switch {
-	case !known && javaKnows(name):
+	case !known && t.java.has(name):
 		t.set(name, e.Value, e)
 	case !known:
 		t.mistake(e, "it is a setting neither of %s nor of Java's producer%s", t.owner, t.guess(name))
@@ -123,12 +124,9 @@ func (t *translation) apply(name string, e entry) {
 
 // guess is what may have been meant.
 func (t *translation) guess(name string) string {
-	names := slices.Collect(maps.Keys(t.rules))
-	for _, p := range (omnibus.Config{}).Properties() {
-		names = append(names, p.Name)
-	}
-	slices.Sort(names)
-	if guess := properties.Guess(name, names); guess != "" {
+	all := slices.AppendSeq(slices.Collect(maps.Keys(t.rules)), maps.Keys(t.java))
+	slices.Sort(all)
+	if guess := properties.Guess(name, all); guess != "" {
 		return ": did you mean " + guess + "?"
 	}
 	return ""
