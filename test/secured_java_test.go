@@ -2,6 +2,7 @@ package test
 
 import (
 	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"os"
 	"os/exec"
@@ -16,7 +17,8 @@ import (
 )
 
 // oneFileForJavaAndUs sends with Kafka's console producer and with omnibus, and reads with omnibus, all by the same
-// .properties file: a JKS truststore, a PKCS#12 keystore, a JAAS line whose password comes from another file.
+// .properties file: a JKS truststore, a PKCS#12 keystore, a JAAS line whose password comes from another file. Then it sends
+// by a kcat.conf and by a profile of rpk's, with certificate and key apart.
 func oneFileForJavaAndUs(t *testing.T, kafka *kafkatest.Kafka, security *kafkatest.Security) {
 	const storePassword = "changeit"
 	dir := t.TempDir()
@@ -65,9 +67,37 @@ func oneFileForJavaAndUs(t *testing.T, kafka *kafkatest.Kafka, security *kafkate
 		"--bootstrap-server", address, "--topic", "both", "--command-config", sasl)
 	run("from omnibus\n", "produce", "both", "--brokers", address, "--config", sasl)
 	run("from omnibus with a certificate\n", "produce", "both", "--brokers", mutualAddress, "--config", mutual)
+	certificateFile, keyFile := apart(t, file, security)
+	kcat := file("kcat.conf", "security.protocol=sasl_ssl\nsasl.mechanisms=SCRAM-SHA-512\nsasl.username="+kafkatest.User+"\nsasl.password="+kafkatest.Password+
+		"\nssl.ca.location="+security.CAFile()+"\nmetadata.broker.list="+address+"\n")
+	run("from kcat.conf\n", "produce", "both", "--config", kcat)
+	rpk := file("rpk.yaml", fmt.Sprintf("current_profile: test\nprofiles:\n  - name: test\n    kafka_api:\n      brokers: [%q]\n"+
+		"      tls: {ca_file: %q, cert_file: %q, key_file: %q}\n", mutualAddress, security.CAFile(), certificateFile, keyFile))
+	run("from rpk.yaml\n", "produce", "both", "--config", rpk)
 	read := run("", "consume", "both", "--brokers", address, "--config", sasl, "--from-beginning", "--exit-at-end")
 	got := strings.Split(strings.TrimSpace(read), "\n")
-	if want := []string{"from Java", "from omnibus", "from omnibus with a certificate"}; !slices.Equal(got, want) {
+	if want := []string{"from Java", "from omnibus", "from omnibus with a certificate", "from kcat.conf", "from rpk.yaml"}; !slices.Equal(got, want) {
 		t.Errorf("read %q, want %q", got, want)
 	}
+}
+
+// apart writes a client's certificate and its key to a file each.
+func apart(t *testing.T, file func(name, text string) string, security *kafkatest.Security) (certificate, key string) {
+	t.Helper()
+	_, both := security.Client("apart")
+	text, err := os.ReadFile(both)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var certificates, keys strings.Builder
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		to := &keys
+		if block.Type == "CERTIFICATE" {
+			to = &certificates
+		}
+		if err := pem.Encode(to, block); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return file("apart.crt", certificates.String()), file("apart.key", keys.String())
 }

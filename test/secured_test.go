@@ -109,6 +109,7 @@ func TestEverySecuredListenerOnRealKafka(t *testing.T) {
 		}
 	})
 	t.Run("Java's file", func(t *testing.T) { oneFileForJavaAndUs(t, kafka, security) })
+	t.Run("secrets", func(t *testing.T) { secretsAreToldNowhere(t, kafka, security) })
 	t.Run("renewal", func(t *testing.T) { renewsUnderLoad(t, kafka, security) })
 	t.Run("refusals", func(t *testing.T) { refusalsSayWhy(t, kafka, security) })
 }
