@@ -108,6 +108,21 @@ func (p *Providers) Expand(text string) (string, error) {
 	return expanded, errors.Join(errs...)
 }
 
+// Files lists the files in which the values stand that text names.
+func (p *Providers) Files(text string) []string {
+	var files []string
+	for _, parts := range reference.FindAllStringSubmatch(text, -1) {
+		switch from, path := p.byName[parts[1]], parts[2]; {
+		case path == "" || from.class == "EnvVarConfigProvider" || from.class == "":
+		case from.class == "DirectoryConfigProvider":
+			files = append(files, filepath.Join(path, filepath.Base(parts[3])))
+		default:
+			files = append(files, path)
+		}
+	}
+	return files
+}
+
 // look finds one value.
 func (p *Providers) look(name, path, key string) (string, error) {
 	from, ok := p.byName[name]

@@ -1,6 +1,7 @@
 package properties_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -87,5 +88,15 @@ func TestProvidersThatCannotWork(t *testing.T) {
 	p, errs := providers(t, "a=b")
 	if len(errs) > 0 || p.Names("${env:HOME}") || !p.LooksLike("${env:HOME}") || p.LooksLike("${HOME}") {
 		t.Error("without providers nothing is a reference")
+	}
+}
+
+func TestTheFilesOfReferencesAreKnown(t *testing.T) {
+	lines, _ := properties.Scan("config.providers=e,f,d\nconfig.providers.e.class=EnvVarConfigProvider\nconfig.providers.f.class=FileConfigProvider\n" +
+		"config.providers.d.class=DirectoryConfigProvider\n")
+	providers, _, errs := properties.TakeProviders(lines)
+	got := fmt.Sprint(errs, providers.Files("${e:HOME} ${f:/a/b:c} ${d:/dir:key} ${x:/y:z}"))
+	if want := "[] [/a/b /dir/key]"; got != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 }

@@ -66,7 +66,7 @@ func (f *Flags) AddTo(flags *pflag.FlagSet) {
 	flags.StringVarP(&f.Brokers, "brokers", "b", "", "addresses of the cluster, host:port,… (or "+brokersVariable+")")
 	flags.StringVar(&f.ConfigFile, "config", "", "read a `file` of settings: Java's .properties, kcat.conf, rpk.yaml (or "+configVariable+")")
 	flags.StringVar(&f.Dialect, "dialect", "", "whose `names` --config and -X have: "+strings.Join(dialect.Names(), ", ")+" (default: as the file shows, else java)")
-	flags.StringArrayVarP(&f.Settings, "set", "X", nil, "set a Java producer configuration, `name=value` (repeatable)")
+	flags.StringArrayVarP(&f.Settings, "set", "X", nil, "set a configuration of Java's producer, or of --dialect, `name=value` (repeatable)")
 	flags.BoolVar(&f.Embedded, "embedded", false, "use a durable broker inside this process: one node, for development")
 	flags.StringVar(&f.Data, "data", "", "`directory` of the embedded broker (default: in the user's data directory)")
 }

@@ -285,6 +285,23 @@ func TestAFileWithASecretIsForItsOwnerAlone(t *testing.T) {
 	}
 }
 
+func TestTheFileThatASecretComesFromIsForItsOwnerAlone(t *testing.T) {
+	secrets := writeFile(t, "p="+canary+"\n")
+	file := writeFile(t, strings.ReplaceAll(saslScheme, canary, "${f:"+secrets+":p}")+"config.providers=f\n"+
+		"config.providers.f.class=org.apache.kafka.common.config.provider.FileConfigProvider\nbootstrap.servers=a:1\n")
+	if err := errors.Join(os.Chmod(file, 0o644), os.Chmod(secrets, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	f, _ := factory(nil)
+	target, err := (&Flags{ConfigFile: file}).Open(t.Context(), f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if told := strings.Join(target.Notes, "\n"); !strings.Contains(told, "chmod o= "+secrets) || strings.Contains(told, file) {
+		t.Errorf("notes %s, want one about %s alone", told, secrets)
+	}
+}
+
 func isForItsOwnerAlone(t *testing.T, path string) {
 	t.Helper()
 	for mode, warned := range map[os.FileMode]bool{0o600: false, 0o640: false, 0o644: true} {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 
 	"github.com/omnibus-kafka/omnibus"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/dialect"
@@ -24,7 +25,6 @@ type configFile struct {
 	path    string
 	data    []byte
 	text    string
-	mode    os.FileMode
 	dialect dialect.Dialect
 	certain bool // nobody but that dialect's client would take it, or the user said so
 }
@@ -42,9 +42,6 @@ func readFile(path string, said dialect.Dialect) (*configFile, error) {
 	}
 	if len(c.data) > fileBytesMax {
 		return nil, fmt.Errorf("--config: %s is longer than %d bytes: is this the right file?", path, fileBytesMax)
-	}
-	if info, err := file.Stat(); err == nil {
-		c.mode = info.Mode()
 	}
 	if c.text, _, err = properties.Decode(c.data); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
@@ -77,10 +74,40 @@ func (c *configFile) surprising() string {
 	return ""
 }
 
-// exposed says that the file holds a secret, which config has from it, and that all may read it.
+// exposed names the files with secrets that all may read: this one, if config has a secret from it, and those that it takes
+// secrets from.
 func (c *configFile) exposed(config omnibus.Config) []string {
-	if !holdsSecret(config) || runtime.GOOS == "windows" || c.mode.Perm()&0o007 == 0 {
+	if !holdsSecret(config) || runtime.GOOS == "windows" {
 		return nil
 	}
-	return []string{fmt.Sprintf("%s holds a secret and everybody on this machine can read it (mode %04o): chmod o= %[1]s", c.path, c.mode.Perm())}
+	exposed := []string{c.path}
+	if c.dialect == dialect.Java {
+		exposed = c.secretFiles()
+	}
+	var notes []string
+	for _, path := range exposed {
+		if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o007 != 0 {
+			notes = append(notes, fmt.Sprintf("%s holds a secret and everybody on this machine can read it (mode %04o): chmod o= %[1]s", path, info.Mode().Perm()))
+		}
+	}
+	return notes
+}
+
+// secretFiles are those in which the secrets of a Java file stand: itself, or where its providers find them.
+func (c *configFile) secretFiles() []string {
+	lines, _ := properties.Scan(c.text)
+	providers, lines, _ := properties.TakeProviders(lines)
+	var files []string
+	for _, line := range lines {
+		if !secret(line.Name) {
+			continue
+		}
+		named := providers.Files(line.Value)
+		if len(named) == 0 && !providers.Names(line.Value) {
+			named = []string{c.path}
+		}
+		files = append(files, named...)
+	}
+	slices.Sort(files)
+	return slices.Compact(files)
 }

@@ -88,7 +88,7 @@ func shapes() []shape {
 		{file: "redpanda.yaml", settings: []string{"bootstrap.servers=10.0.0.1:9092", "security.protocol=SASL_PLAINTEXT", "sasl.mechanism=SCRAM-SHA-256"}, login: "n=alice"},
 		{file: "rpk-skip-verify.yaml", mistakes: []string{"rpk-skip-verify.yaml:7: tls.insecure_skip_verify", "ca_file"}},
 		{file: "rpk-no-profile.yaml", mistakes: []string{`current_profile is "staging"`, "dev, prod"}},
-		{file: "rpk-broken.yaml", mistakes: []string{"rpk-broken.yaml:", "cannot be read as YAML"}},
+		{file: "rpk-broken.yaml", mistakes: []string{"rpk-broken.yaml:1", "is not YAML", "begins with *"}},
 	}
 }
 

@@ -111,13 +111,14 @@ func readProfile(text string, origin func(line int) string) (said []Setting, mis
 // lineNumber is in what the YAML library says.
 var lineNumber = regexp.MustCompile(`line (\d+)`)
 
-// notYAML says where a file is not YAML, and not why: the library's words may quote it.
+// notYAML says where a file is not YAML, if that is known, and not why: the library's words may quote it.
 func notYAML(err error, origin func(line int) string) error {
-	line := 1
-	if found := lineNumber.FindStringSubmatch(err.Error()); found != nil {
-		line, _ = strconv.Atoi(found[1])
+	found := lineNumber.FindStringSubmatch(err.Error())
+	if found == nil {
+		return errors.New(origin(1) + ": it, or a line below, is not YAML: a text that begins with *, &, ! or % needs quotes")
 	}
-	return errors.New(origin(line) + ": it cannot be read as YAML there, or in the line before: check indentation and quotes")
+	line, _ := strconv.Atoi(found[1])
+	return errors.New(origin(line) + ": it, or the line before, is not YAML: check indentation and quotes")
 }
 
 // under is what a mapping has under a key; nil if it has nothing.

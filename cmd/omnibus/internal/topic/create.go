@@ -56,7 +56,7 @@ default.replication.factor). Prints a line for each topic that was created.
 	o.addTo(cmd)
 	config := flags.Lookup("config")
 	config.Value = &configFlag{file: &o.connect.ConfigFile, topic: &o.configs}
-	config.Usage = "`name=value` for a setting of the topic (repeatable), else a Java .properties file to read"
+	config.Usage = "`name=value` for a setting of the topic (repeatable), else a file to read: Java's .properties, kcat.conf, rpk.yaml"
 	return cmd
 }
 
