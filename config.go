@@ -206,7 +206,7 @@ type Config struct {
 	// PKCS#12, JKS and encrypted keys. Default nil: they are mistakes. Java: none.
 	KeyStore func(data []byte, password, keyPassword string) ([]tls.Certificate, []*x509.Certificate, error)
 	// Kerberos makes the mechanism of sasl.mechanism=GSSAPI out of a Krb5LoginModule's options, sasl.kerberos.service.name
-	// among them as serviceName: kerberos.Login, from a module of its own. nil refuses GSSAPI by that name.
+	// among them as serviceName: kerberos.Login, from a module of its own. Default nil: GSSAPI is a mistake. Java: none.
 	Kerberos func(options map[string]string) (sasl.Mechanism, error)
 	// Dial opens every connection, in place of a net.Dialer: for proxies, tunnels and tests. It gets the host as the
 	// cluster names it, unresolved, so that DNSLookup has no effect. Default nil. Java: none.
