@@ -38,6 +38,9 @@ type Batch struct {
 	raw          []byte // as it was sent
 }
 
+// Raw is the batch as it was sent. It must not be changed.
+func (b *Batch) Raw() []byte { return b.raw }
+
 // Record is a record as a consumer reads it.
 type Record struct {
 	Offset int64
