@@ -545,3 +545,26 @@ func TestPartitionsAreAnnouncedBeforeARecordCanBoardThem(t *testing.T) {
 		t.Error("partitions vanished")
 	}
 }
+
+// Most partitions of a producer that has many are nearly idle: a record or a few, then nothing for a while.
+func TestTenThousandPartitionsThatAreNearlyIdleTakeLittleMemory(t *testing.T) {
+	const partitions, heldMax = 10_000, 24 << 20
+	s := newStop(t, 32<<20, partitions, &Settings{BatchBytes: 16 << 10, BatchBytesMax: 1 << 20})
+	for round, records := range []int{1, 4, 1} {
+		for n := range partitions {
+			for range records {
+				s.add(s.partition(n), 100)
+			}
+		}
+		if held := s.pool.Stats().Held; held > heldMax {
+			t.Errorf("round %d: %d bytes for %d records in each of %d partitions, want at most %d", round, held, records, partitions, heldMax)
+		}
+		for _, p := range s.Inbox.Take(nil) {
+			_, batches := p.TakeNews(nil)
+			for _, b := range batches {
+				s.depart(p, b)
+			}
+		}
+	}
+	s.empty()
+}
