@@ -54,7 +54,6 @@ type telling struct {
 	outcome  batch.Outcome
 
 	next    int            // record to go on with
-	run     int            // and the run that it is in, if the batch was acknowledged
 	records []batch.Stored // read back from a failed batch at first use
 }
 
@@ -106,14 +105,15 @@ func (t *telling) tellUntilPanic() (finished bool) {
 // answer.
 func (t *telling) tellAcked() {
 	b, o := t.batch, t.outcome
-	for runs := b.Runs(); t.run < len(runs); t.run++ {
-		run, end := &runs[t.run], b.RunEnd(t.run)
+	for t.next < b.Count() {
+		run := b.RunAt(t.next)
 		callback, _ := run.Callback.(func(Ack, error))
 		if callback == nil {
+			t.next = run.End
 			continue
 		}
 		ack := ackOf(t.part.Topic.Name, t.part.Number, 0, o, b.BaseTimestamp()+int64(run.Delta))
-		for t.next = max(t.next, int(run.First)); t.next < end; {
+		for t.next < run.End {
 			if ack.Tag = b.Tag(t.next); o.Offset >= 0 {
 				ack.Offset = o.Offset + int64(t.next)
 			}

@@ -298,7 +298,7 @@ func TestRecordsWithACallbackBeginNoBatchWhileCallbacksAreBehind(t *testing.T) {
 			t.Fatalf("%d batches", len(batches))
 		}
 		if b := batches[0]; !b.HasCallbacks() || b.Count() != 2 || b.Callback(0) != t || b.Tag(1) != 7 {
-			t.Errorf("runs %+v", b.Runs())
+			t.Errorf("%d records, the first with callback %v", b.Count(), b.Callback(0))
 		}
 	})
 }

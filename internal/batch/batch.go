@@ -65,8 +65,7 @@ type body struct {
 	header       [wire.BatchHeaderLen]byte
 	head, tail   *bufferpool.Slab
 	sum          sum
-	pieces       [][]byte // scratch of Pieces, kept from life to life
-	compressed   int      // bytes in the slabs, 0 unless they are compressed
+	compressed   int // bytes in the slabs, 0 unless they are compressed
 	codec        compress.Codec
 	encoded      bool // Compress ran, whether or not it made the records smaller
 	sealed       bool // the CRC in the header is that of header and body
@@ -107,11 +106,9 @@ func New() *Batch { return new(Batch) }
 // Reset makes a finished batch ready for another life, keeping the memory of its manifest.
 func (b *Batch) Reset() {
 	b.manifest.reset()
-	clear(b.body.pieces)
-	pieces := b.body.pieces[:0]
 	b.Owner, b.Created, b.First, b.Aged = nil, 0, 0, false
 	b.building = building{}
-	b.body = body{pieces: pieces}
+	b.body = body{}
 	b.result, b.seatBase, b.whole = nil, 0, nil
 	b.Sender = SenderState{}
 	b.refs.Store(0)

@@ -36,17 +36,16 @@ func TestCompressedBatchReadsTheSame(t *testing.T) {
 	for _, codec := range codecs() {
 		t.Run(codec.String(), func(t *testing.T) {
 			c := compressor(t, codec)
-			var scratch []byte
+			var scratch Scratch
 			for seed := range uint64(40) {
 				r := rand.New(rand.NewPCG(seed, 1))
 				records := randomRecords(r, 1+r.IntN(60), 300)
 				b := boarded(t, records, 1+r.IntN(100), 1+r.IntN(1000))
 				plain, whole := b.Bytes(), chainLen(b.body.head)
-				spare, grown, err := b.Compress(c, scratch)
+				spare, err := b.Compress(c, &scratch)
 				if err != nil || !b.Encoded() {
 					t.Fatal(err)
 				}
-				scratch = grown
 				if b.Bytes() > plain {
 					t.Errorf("%d bytes became %d", plain, b.Bytes())
 				}
@@ -90,9 +89,9 @@ func TestIncompressibleBatchStaysAsItIs(t *testing.T) {
 	for _, codec := range codecs() {
 		records := []record{{value: noise, timestamp: 5}}
 		b := boarded(t, records, 100)
-		before := bytes.Join(b.Pieces(), nil)
-		spare, _, err := b.Compress(compressor(t, codec), nil)
-		if spare != nil || err != nil || !bytes.Equal(before, bytes.Join(b.Pieces(), nil)) {
+		before := bytes.Join(b.AppendPieces(nil), nil)
+		spare, err := b.Compress(compressor(t, codec), new(Scratch))
+		if spare != nil || err != nil || !bytes.Equal(before, bytes.Join(b.AppendPieces(nil), nil)) {
 			t.Errorf("%v: changed: %v", codec, err)
 		}
 		b.Seal()
@@ -164,8 +163,8 @@ func TestCloseGivesBackWhatWasNotReached(t *testing.T) {
 	if spare := b.Close(); chainLen(spare) != 2 || chainLen(b.body.head) != 2 || !b.building.closed {
 		t.Errorf("%d slabs given back, %d kept", chainLen(spare), chainLen(b.body.head))
 	}
-	if len(b.Pieces()) != 2 {
-		t.Errorf("%d pieces", len(b.Pieces()))
+	if len(b.AppendPieces(nil)) != 2 {
+		t.Errorf("%d pieces", len(b.AppendPieces(nil)))
 	}
 }
 
@@ -195,20 +194,21 @@ func TestTheManifestHasCallbacksTagsAndTimesByRun(t *testing.T) {
 	board(shared, 0, 100)
 	board(func() { _ = b }, 0, 100)
 	wantRuns := []struct {
-		first, delta int32
-		called       bool
-	}{{1, -10, true}, {2, 0, false}, {3, 3, false}, {4, 0, false}, {5, 0, true}, {7, 0, true}}
-	runs := b.Runs()
-	if len(runs) != len(wantRuns) {
-		t.Fatalf("runs %+v", runs)
-	}
-	for i, want := range wantRuns {
-		if r := runs[i]; r.First != want.first || r.Delta != want.delta || (r.Callback != nil) != want.called {
-			t.Errorf("run %d: %+v, want %+v", i, r, want)
+		first, end int
+		delta      int32
+		called     bool
+	}{{1, 2, -10, true}, {2, 3, 0, false}, {3, 4, 3, false}, {4, 5, 0, false}, {5, 7, 0, true}, {7, 8, 0, true}}
+	for seat, at := 1, 0; seat < b.Count(); seat++ {
+		if seat == wantRuns[at].end {
+			at++
+		}
+		want := wantRuns[at]
+		if r := b.RunAt(seat); r.End != want.end || r.Delta != want.delta || (r.Callback != nil) != want.called {
+			t.Errorf("at seat %d: %+v, want %+v", seat, r, want)
 		}
 	}
-	if b.RunEnd(0) != 2 || b.RunEnd(5) != 8 {
-		t.Errorf("the first run ends at %d, the last at %d", b.RunEnd(0), b.RunEnd(5))
+	if r := b.RunAt(0); r.End != 1 || r.Callback != nil {
+		t.Errorf("before the first: %+v", r)
 	}
 	if b.Tag(3) != 7 || b.Tag(0) != 0 || b.Tag(7) != 0 || b.Callback(1) != "a" || b.Callback(0) != nil || b.Callback(2) != nil {
 		t.Errorf("manifest %+v", b.manifest)
@@ -227,12 +227,13 @@ func TestResetForgetsEverything(t *testing.T) {
 	b.Seal()
 	b.Owner, b.Created, b.Sender.Attempts = "owner", 5, 3
 	b.Ticket(0, 1, Origin{Topic: "t"})
-	memory := &b.manifest.runs[:1][0]
+	b.manifest.speak(voice{"another", 1})
+	memory := &b.manifest.earlier[:1][0]
 	b.Reset()
 	if b.Count() != 0 || b.Bytes() != 61 || b.building.closed || b.Encoded() || b.Owner != nil || b.HasCallbacks() || b.Sender != (SenderState{}) || b.result != nil {
 		t.Errorf("%+v", b)
 	}
-	if &b.manifest.runs[:1][0] != memory || memory.Callback != nil {
+	if &b.manifest.earlier[:1][0] != memory || memory.callback != nil || b.manifest.last.callback != nil {
 		t.Error("the memory of the manifest is not kept, or keeps a callback alive")
 	}
 	b.AddSlabs(slabs(100))
@@ -292,7 +293,7 @@ func TestSplitBySizeKeepsRecordsOrderAndCallbacks(t *testing.T) {
 			result := b.Ticket(0, 0, Origin{})
 			b.Close()
 			if codec != compress.None {
-				b.Compress(compressor(t, codec), nil)
+				b.Compress(compressor(t, codec), new(Scratch))
 			}
 			refused := b.Bytes()
 			target := 1 + r.IntN(refused)
@@ -329,17 +330,19 @@ func checkParts(t *testing.T, whole *Batch, parts []Part, records []record) {
 		b.Seal()
 		_, got := decode(t, b)
 		all = append(all, got...)
-		for i, run := range b.Runs() {
-			seat := int(run.First)
+		for seat := 0; seat < b.Count(); {
+			run := b.RunAt(seat)
 			if run.Callback == nil {
+				seat = run.End
 				continue
 			}
-			if run.Callback != at+seat || b.RunEnd(i) != seat+1 {
+			if run.Callback != at+seat || run.End != seat+1 {
 				t.Errorf("record %d has the callback of %v", at+seat, run.Callback)
 			}
 			if want := int64(run.Delta) + b.BaseTimestamp(); want != records[at+seat].timestamp {
 				t.Errorf("record %d: timestamp %d", at+seat, want)
 			}
+			seat = run.End
 		}
 		at += b.Count()
 	}
@@ -459,7 +462,7 @@ func TestDamagedBatchIsNotTakenApart(t *testing.T) {
 	for _, codec := range []compress.Codec{compress.None, compress.Zstd} {
 		b := boarded(t, randomRecords(rand.New(rand.NewPCG(5, 5)), 20, 200), 1000)
 		if codec != compress.None {
-			b.Compress(compressor(t, codec), nil)
+			b.Compress(compressor(t, codec), new(Scratch))
 		}
 		clear(b.body.head.Buf)
 		b.body.head.Buf[0] = 0xff

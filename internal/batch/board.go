@@ -93,7 +93,7 @@ func (b *Batch) Board(e *Entry, callback any, tag uint64) (seat, delta int32) {
 	}
 	g.count++
 	g.recordsBytes += total
-	if callback != nil || tag != 0 || len(b.manifest.runs) > 0 {
+	if callback != nil || tag != 0 || b.manifest.begun {
 		b.manifest.note(seat, int32(d), callback, tag)
 	}
 	return seat, int32(d)

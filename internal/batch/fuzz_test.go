@@ -86,7 +86,7 @@ func FuzzBatch(f *testing.F) {
 		r := &recipe{bytes[:min(len(bytes), 4096)]}
 		b, records := r.batch(t)
 		if codec := codecs()[int(codec)%len(codecs())]; codec != compress.None {
-			if _, _, err := b.Compress(compressor(t, codec), nil); err != nil {
+			if _, err := b.Compress(compressor(t, codec), new(Scratch)); err != nil {
 				t.Fatal(err)
 			}
 		}

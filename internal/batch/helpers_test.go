@@ -99,7 +99,7 @@ func boarded(t testing.TB, records []record, sizes ...int) *Batch {
 
 // bytesOf is the batch as it goes on the wire.
 func bytesOf(b *Batch) []byte {
-	return append(append([]byte{}, b.Header()[:]...), bytes.Join(b.Pieces(), nil)...)
+	return append(append([]byte{}, b.Header()[:]...), bytes.Join(b.AppendPieces(nil), nil)...)
 }
 
 // decode reads a sealed batch with somebody else's decoder, and checks the header.

@@ -5,33 +5,47 @@ import (
 	"unsafe"
 )
 
-// Run is a stretch of records, one behind the other, that have the same callback and the same time. A producer that shares
-// one callback has a run a millisecond; one with a callback for each record has a run for each. 32 bytes a record, which
-// it was when each kept its own, were a tenth of what a 100-byte record costs.
+// Run is a stretch of records, one behind the other, that have the same callback and the same time.
 type Run struct {
-	// First is the seat of the run's first record. The run ends where the next one begins, or with the batch.
-	First int32
+	// End is the seat behind the run's last record.
+	End int
 	// Delta is the records' timestamp less the batch's base timestamp, in milliseconds.
 	Delta int32
 	// Callback is opaque to the pipeline; nil for records nobody is told about.
 	Callback any
 }
 
-// manifest is whom to tell what became of the records, from the first one on that somebody wants to be told of.
+// manifest is whom to tell what became of the records, from the first one on that somebody wants to be told of. It notes
+// what changes from a record to the next: a producer that shares one callback has one voice a batch, kept in the batch itself,
+// and a tick a millisecond. 32 bytes a record, which it was when each kept its own, were a tenth of what a 100-byte record
+// costs; and over thousands of partitions, where hardly two records of a batch have the same time, each byte counts.
 type manifest struct {
-	last Run // a copy of the last of runs, which need not be looked at for a record like the one before
-	runs []Run
-	tags []uint64 // by seat; shorter than the batch where the last ones are 0
-	// calls is set once a record has a callback.
-	calls bool
+	last    voice
+	delta   int32 // of the last tick
+	begun   bool  // last is one
+	calls   bool  // a record has a callback
+	ticks   []tick
+	earlier []voice  // before the last one
+	tags    []uint64 // by seat; shorter than the batch where the last ones are 0
 }
+
+// voice is the callback of the records from a seat on.
+type voice struct {
+	callback any
+	first    int32
+}
+
+// tick is the time of the records from a seat on.
+type tick struct{ first, delta int32 }
 
 // note adds the record at the seat, which is the batch's last.
 func (m *manifest) note(seat, delta int32, callback any, tag uint64) {
-	if len(m.runs) == 0 || m.last.Delta != delta || !identical(m.last.Callback, callback) {
-		m.last = Run{First: seat, Delta: delta, Callback: callback}
-		m.runs = append(m.runs, m.last)
-		m.calls = m.calls || callback != nil
+	if !m.begun || !identical(m.last.callback, callback) {
+		m.speak(voice{callback, seat})
+	}
+	if m.delta != delta || len(m.ticks) == 0 {
+		m.delta = delta
+		m.ticks = append(m.ticks, tick{seat, delta})
 	}
 	if tag != 0 {
 		for len(m.tags) < int(seat) {
@@ -39,6 +53,15 @@ func (m *manifest) note(seat, delta int32, callback any, tag uint64) {
 		}
 		m.tags = append(m.tags, tag)
 	}
+}
+
+// speak begins a voice.
+func (m *manifest) speak(v voice) {
+	if m.begun {
+		m.earlier = append(m.earlier, m.last)
+	}
+	m.last, m.begun = v, true
+	m.calls = m.calls || v.callback != nil
 }
 
 // identical reports whether two callbacks are one value. Go does not compare functions, but an interface that holds one is two
@@ -49,25 +72,54 @@ func identical(a, b any) bool {
 
 // reset makes the manifest empty and keeps its memory.
 func (m *manifest) reset() {
-	clear(m.runs)
-	m.last, m.runs, m.tags, m.calls = Run{}, m.runs[:0], m.tags[:0], false
+	clear(m.earlier)
+	*m = manifest{ticks: m.ticks[:0], earlier: m.earlier[:0], tags: m.tags[:0]}
 }
 
-// Runs lists whom to call, in the order of the records. What stands before the first run has no callback.
-func (b *Batch) Runs() []Run { return b.manifest.runs }
+// bytes is the memory that is kept from one life to the next.
+func (m *manifest) bytes() int {
+	return cap(m.earlier)*int(unsafe.Sizeof(voice{})) + cap(m.ticks)*int(unsafe.Sizeof(tick{})) + 8*cap(m.tags)
+}
 
-// RunEnd is the seat behind the last record of the run at a place in Runs.
-func (b *Batch) RunEnd(at int) int {
-	if at+1 < len(b.manifest.runs) {
-		return int(b.manifest.runs[at+1].First)
+// voiceAt is the voice of the record at a seat, and the seat behind its last record; count is that of the batch's records.
+func (m *manifest) voiceAt(seat, count int) (callback any, end int) {
+	i := sort.Search(len(m.earlier), func(i int) bool { return int(m.earlier[i].first) > seat })
+	if i < len(m.earlier) {
+		end = int(m.earlier[i].first)
+	} else if m.begun && int(m.last.first) > seat {
+		end = int(m.last.first)
+	} else {
+		return m.last.callback, count
 	}
-	return b.Count()
+	if i == 0 {
+		return nil, end // before the first voice
+	}
+	return m.earlier[i-1].callback, end
+}
+
+// tickAt is the time of the record at a seat, and the seat behind the last record that shares it.
+func (m *manifest) tickAt(seat, count int) (delta int32, end int) {
+	end = count
+	i := sort.Search(len(m.ticks), func(i int) bool { return int(m.ticks[i].first) > seat })
+	if i < len(m.ticks) {
+		end = int(m.ticks[i].first)
+	}
+	if i == 0 {
+		return 0, end // before the first voice: nobody asks
+	}
+	return m.ticks[i-1].delta, end
+}
+
+// RunAt is the rest of the run that the record at a seat is in. What stands before the first record that somebody wants to be
+// told of has no callback, and no time here.
+func (b *Batch) RunAt(seat int) Run {
+	callback, end := b.manifest.voiceAt(seat, b.Count())
+	delta, tickEnd := b.manifest.tickAt(seat, b.Count())
+	return Run{End: min(end, tickEnd), Delta: delta, Callback: callback}
 }
 
 // ManifestBytes is the memory that the batch keeps for callbacks and tags from one life to the next.
-func (b *Batch) ManifestBytes() int {
-	return cap(b.manifest.runs)*int(unsafe.Sizeof(Run{})) + 8*cap(b.manifest.tags)
-}
+func (b *Batch) ManifestBytes() int { return b.manifest.bytes() }
 
 // Tag is the mark of the record at a seat.
 func (b *Batch) Tag(seat int) uint64 {
@@ -79,12 +131,8 @@ func (b *Batch) Tag(seat int) uint64 {
 
 // Callback is what to call for the record at a seat, or nil.
 func (b *Batch) Callback(seat int) any {
-	runs := b.manifest.runs
-	i := sort.Search(len(runs), func(i int) bool { return int(runs[i].First) > seat })
-	if i == 0 {
-		return nil
-	}
-	return runs[i-1].Callback
+	callback, _ := b.manifest.voiceAt(seat, b.Count())
+	return callback
 }
 
 // HasCallbacks reports whether any record has a callback.

@@ -31,15 +31,23 @@ func (b *Batch) Epoch() int16 { return b.body.epoch }
 // Encoded reports whether Compress already ran, with whatever result.
 func (b *Batch) Encoded() bool { return b.body.encoded }
 
+// Scratch is the memory of a worker that compresses batches, kept from one to the next. The zero value is ready.
+type Scratch struct {
+	out    []byte
+	pieces [][]byte
+}
+
 // Compress replaces the records by their compressed form, in the batch's own slabs, and returns the slabs that are no
 // longer needed, for the pool. Where compression does not make the records smaller they stay as they are (the codec in
-// the header then says so). scratch is the worker's own memory, returned grown. Compression is done once: a retry
-// finds it done.
-func (b *Batch) Compress(c *compress.Compressor, scratch []byte) (spare *bufferpool.Slab, grown []byte, err error) {
+// the header then says so). Compression is done once: a retry finds it done.
+func (b *Batch) Compress(c *compress.Compressor, scratch *Scratch) (spare *bufferpool.Slab, err error) {
 	b.body.encoded = true
-	out, err := c.Append(scratch[:0], b.Pieces())
+	scratch.pieces = b.AppendPieces(scratch.pieces[:0])
+	out, err := c.Append(scratch.out[:0], scratch.pieces)
+	clear(scratch.pieces)
+	scratch.out = out
 	if err != nil || len(out) >= b.building.recordsBytes {
-		return nil, out, err
+		return nil, err
 	}
 	b.body.codec, b.body.sealed, b.body.compressed, b.body.sum = c.Codec(), false, len(out), sum{}
 	slab, rest := b.body.head, out
@@ -53,11 +61,12 @@ func (b *Batch) Compress(c *compress.Compressor, scratch []byte) (spare *bufferp
 		slab = slab.Next
 	}
 	spare, slab.Next, b.body.tail = slab.Next, nil, slab
-	return spare, out, nil
+	return spare, nil
 }
 
 // Seal writes the header, CRC included: one pass over the body, or over what was not summed up while it was written; and
-// none at all of a large body that was sealed before, or when nothing changed since the last Seal. It is called by the goroutine that writes the batch to a socket, or by the one that compressed it.
+// none at all of a large body that was sealed before, or when nothing changed since the last Seal. It is called by the goroutine that writes the batch to a socket, or by the one
+// that compressed it.
 func (b *Batch) Seal() {
 	if b.body.sealed {
 		return
@@ -76,7 +85,8 @@ func (b *Batch) Seal() {
 	}
 	h.Put(b.body.header[:])
 	if bytes := b.Bytes() - wire.BatchHeaderLen; bytes < combineBytesMin {
-		wire.SealCRC(&b.body.header, b.Pieces())
+		var space [8][]byte // small bodies have few slabs; with more, this allocates
+		wire.SealCRC(&b.body.header, b.AppendPieces(space[:0]))
 	} else {
 		wire.SealWithBodyCRC(&b.body.header, b.body.sum.of(b.body.head), bytes)
 	}
@@ -89,14 +99,12 @@ const combineBytesMin = 64 << 10
 // Header is where Seal writes the header.
 func (b *Batch) Header() *[wire.BatchHeaderLen]byte { return &b.body.header }
 
-// Pieces are the slabs' bytes, in order. The slice is the batch's own and changes with the body.
-func (b *Batch) Pieces() [][]byte {
-	pieces := b.body.pieces[:0]
+// AppendPieces appends the slabs' bytes, in order, to dst. They are views, and change with the body.
+func (b *Batch) AppendPieces(dst [][]byte) [][]byte {
 	for s := b.body.head; s != nil; s = s.Next {
 		if len(s.Buf) > 0 {
-			pieces = append(pieces, s.Buf)
+			dst = append(dst, s.Buf)
 		}
 	}
-	b.body.pieces = pieces
-	return pieces
+	return dst
 }

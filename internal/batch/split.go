@@ -121,8 +121,6 @@ func (s *Stored) entry(baseTimestamp int64) Entry {
 // batch; the caller sees to it that nobody else does.
 func (b *Batch) Records() ([]Stored, int, error) {
 	plain := make([]byte, 0, b.building.recordsBytes)
-	// Not from Pieces, whose scratch belongs to who writes the batch: a batch that was given up in flight is read by its
-	// callbacks while it is being written.
 	for s := b.body.head; s != nil; s = s.Next {
 		plain = append(plain, s.Buf...)
 	}

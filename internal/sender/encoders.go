@@ -84,7 +84,7 @@ type compressorKey struct {
 func (e *encoders) work() {
 	defer e.workers.Done()
 	compressors := make(map[compressorKey]*compress.Compressor)
-	var scratch []byte
+	var scratch batch.Scratch
 	for {
 		job, ok := e.take()
 		if !ok {
@@ -93,7 +93,7 @@ func (e *encoders) work() {
 		out := encoding{before: job.batch.Bytes()}
 		c, err := compressorFor(compressors, compressorKey{job.codec, job.level})
 		if err == nil {
-			out.spare, scratch, err = job.batch.Compress(c, scratch)
+			out.spare, err = job.batch.Compress(c, &scratch)
 		}
 		out.after, out.err = job.batch.Bytes(), err
 		job.batch.Seal()

@@ -40,12 +40,14 @@ func (p *Passenger) stale() bool { return p.Lane.Topic.Config.Idempotent && !p.B
 type wireScratch struct {
 	topics     []wire.ProduceTopic
 	partitions []wire.ProducePartition
+	pieces     [][]byte
 }
 
 // clear lets go of what the scratch refers to.
 func (s *wireScratch) clear() {
 	clear(s.topics)
 	clear(s.partitions)
+	clear(s.pieces)
 }
 
 // newRequest returns an empty request for the node.
@@ -82,7 +84,7 @@ func (r *Request) Records() (n int) {
 func (r *Request) LayOut(timeoutMillis int32) {
 	slices.SortFunc(r.Batches, func(a, b Passenger) int { return a.Lane.Topic.place - b.Lane.Topic.place })
 	s := &r.wires
-	s.topics, s.partitions = s.topics[:0], slices.Grow(s.partitions[:0], len(r.Batches))
+	s.topics, s.partitions, s.pieces = s.topics[:0], slices.Grow(s.partitions[:0], len(r.Batches)), s.pieces[:0]
 	r.TopicIDs = true
 	for i, p := range r.Batches {
 		t := p.Lane.Topic
@@ -91,8 +93,10 @@ func (r *Request) LayOut(timeoutMillis int32) {
 			s.topics = append(s.topics, wire.ProduceTopic{Name: t.Name, ID: t.ID, Partitions: s.partitions[len(s.partitions):]})
 			r.TopicIDs = r.TopicIDs && t.ID != [16]byte{}
 		}
+		before := len(s.pieces)
+		s.pieces = p.Batch.AppendPieces(s.pieces)
 		s.partitions = append(s.partitions, wire.ProducePartition{
-			Index: p.Lane.Part.Number, Header: p.Batch.Header(), Body: p.Batch.Pieces(),
+			Index: p.Lane.Part.Number, Header: p.Batch.Header(), Body: s.pieces[before:],
 		})
 		last := &s.topics[len(s.topics)-1]
 		last.Partitions = last.Partitions[:len(last.Partitions)+1]

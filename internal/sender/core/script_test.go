@@ -458,7 +458,7 @@ func (s *script) encodedBatch(c *command) {
 	compressor, _ := compress.New(compress.Snappy, compress.Level{})
 	for _, p := range r.Batches {
 		if s.names[p.Batch] == name {
-			spare, _, _ := p.Batch.Compress(compressor, nil)
+			spare, _ := p.Batch.Compress(compressor, new(batch.Scratch))
 			s.pool.Put(spare)
 		}
 	}

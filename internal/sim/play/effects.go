@@ -34,7 +34,7 @@ func (s effects) Encode(r *core.Request, b *batch.Batch) {
 		delete(s.doing.compressing, b)
 		c, err := s.player.compressor(codec)
 		if err == nil {
-			spare, _, failed := b.Compress(c, nil)
+			spare, failed := b.Compress(c, new(batch.Scratch))
 			s.client.pool.Put(spare)
 			err = failed
 		}
