@@ -20,9 +20,9 @@ const (
 	SignalWaiter                    // somebody waits for what is queued
 )
 
-// Partition is one partition of a topic: where its records board.
+// Partition is one partition of a topic: where its records board. With thousands of them each cache line that is touched is
+// fetched from memory, so the fields are grouped by who needs them: the callers, the send loop, the callbacks, hardly anyone.
 type Partition struct {
-	// mu comes first, with what every record touches at its beginning: that is one cache line.
 	mu struct {
 		sync.Mutex
 		open       *batch.Batch   // the boarding batch
@@ -36,26 +36,28 @@ type Partition struct {
 
 	// Topic and Number name the partition; Settings are its topic's. All three are fixed.
 	Topic    *Topic
-	Number   int32
 	Settings *Settings
+	Number   int32
+
+	queued  atomic.Int32 // batches announced and not yet departed
+	signals atomic.Uint32
+	next    *Partition // in the inbox's list, owned by whoever raised the first signal
+	leader  atomic.Pointer[Leader]
+
+	// Sender is the send loop's own state of the partition, and Turns the order of its callbacks; nobody else touches them.
+	Sender  any
+	Turns   Turns
+	trouble atomic.Pointer[error] // why the last attempt failed, until one succeeds
+	refused atomic.Pointer[error] // set once, when no more records are taken
+
 	// Lane runs the partition's callbacks in order.
 	Lane dispatch.Lane
-	// Sender is the send loop's own state of the partition, and Turns the order of its callbacks; nobody else touches them.
-	Sender any
-	Turns  Turns
 
-	leader atomic.Pointer[Leader]
 	// leaderless takes the leader's place while there is none.
 	leaderless *Leader
-	queued     atomic.Int32          // batches announced and not yet departed
-	refused    atomic.Pointer[error] // set once, when no more records are taken
-	signals    atomic.Uint32
-	next       *Partition            // in the inbox's list, owned by whoever raised the first signal
-	hurry      func()                // Hurry as a value, made once for all results
-	why        func() error          // likewise Trouble
-	trouble    atomic.Pointer[error] // why the last attempt failed, until one succeeds
-
-	inbox *Inbox
+	hurry      func()       // Hurry as a value, made once for all results
+	why        func() error // likewise Trouble
+	inbox      *Inbox
 }
 
 // Settings are what a topic's partitions need to know of its configuration.

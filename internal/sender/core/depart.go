@@ -77,7 +77,7 @@ func (c *Core) board(r *Request, l *Lane, why batch.Reason) bool {
 	l.leader.dequeue(l)
 	r.acks = l.Topic.Config.Acks
 	r.Bytes += b.Bytes() + perPartitionBytes
-	r.Batches = append(r.Batches, Passenger{Lane: l, Batch: b})
+	r.Batches = append(r.Batches, Passenger{Lane: l, Batch: b, number: l.Part.Number})
 	c.leave(r, l, b, why)
 	return true
 }

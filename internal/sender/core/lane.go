@@ -9,51 +9,51 @@ import (
 	"github.com/omnibus-kafka/omnibus/internal/idempotence"
 )
 
-// Lane is a partition as the sender sees it. The package doc says what its list of batches promises.
+// Lane is a partition as the sender sees it. The package doc says what its list of batches promises. What a batch on its
+// ordinary way needs comes first, since of thousands of lanes none is in a cache.
 type Lane struct {
 	Part  *accumulator.Partition
 	Topic *Topic
-	id    [16]byte               // of the topic that num belongs to
 	num   *idempotence.Numbering // nil until there is a producer id
-
-	// leader is nil while the partition has none; epoch is the leader's.
+	// leader is nil while the partition has none.
 	leader *Node
-	epoch  int32
 
 	batches  []*batch.Batch // outcome open or still on a request, oldest first
 	InFlight int            // of batches: on a request, ghosts included
 
-	// full is set when the boarding batch has the size that was asked for.
-	full bool
 	// urgent is the youngest batch that somebody waits for, urgentWhy the reason; urgentNow the youngest that may leave
 	// for it although something is in flight, because an answer came since.
 	urgent    uint64
 	urgentNow uint64
 	urgentWhy batch.Reason
-	// backoffUntil holds a retry back.
-	backoffUntil time.Duration
+	// full is set when the boarding batch has the size that was asked for.
+	full bool
 	// gap is set when a sequence was used up by a batch that is not in the log.
 	gap bool
 	// halted is set once a record failed for good under Config.HaltOnFailure.
 	halted bool
 	// awaitsID is set when the partition's epochs are used up and a new producer id was asked for.
 	awaitsID bool
+	// backoffUntil holds a retry back.
+	backoffUntil time.Duration
+	// Where the lane is queued at its leader.
+	queued queuePlace
 
 	// doubt is what is open about the lane's numbers; see settle.go.
 	doubt doubt
-	// Where the lane is queued at its leader.
-	queued queuePlace
+	id    [16]byte // of the topic that num belongs to
+	epoch int32    // of the leader
 }
 
 // queuePlace is a lane's place in the queues of its leader.
 type queuePlace struct {
-	ready  bool
-	ticket uint64 // of the only valid entry in any Node.ready; the lane's own count, because leaders change
-	why    batch.Reason
-	index  int // in Node.lingering, -1 if not there
-	due    time.Duration
+	ready bool
 	// company is set when the lane may leave before it is due: it lingers, it does not back off.
 	company bool
+	why     batch.Reason
+	ticket  uint64 // of the only valid entry in any Node.ready; the lane's own count, because leaders change
+	index   int    // in Node.lingering, -1 if not there
+	due     time.Duration
 }
 
 // next is the batch that leaves next, or nil if none may leave now. limit is the most batches in flight.

@@ -31,6 +31,7 @@ type Passenger struct {
 	Batch *batch.Batch
 	// topicID is the topic's id as it was sent: the answer has it, whatever the topic's has become meanwhile.
 	topicID [16]byte
+	number  int32 // of the partition
 }
 
 // stale reports whether the batch departed under a number that belongs to a topic of the same name that is no more.
@@ -96,7 +97,7 @@ func (r *Request) LayOut(timeoutMillis int32) {
 		before := len(s.pieces)
 		s.pieces = p.Batch.AppendPieces(s.pieces)
 		s.partitions = append(s.partitions, wire.ProducePartition{
-			Index: p.Lane.Part.Number, Header: p.Batch.Header(), Body: s.pieces[before:],
+			Index: p.number, Header: p.Batch.Header(), Body: s.pieces[before:],
 		})
 		last := &s.topics[len(s.topics)-1]
 		last.Partitions = last.Partitions[:len(last.Partitions)+1]
@@ -130,7 +131,7 @@ func (r *Request) find(result *wire.ProduceResult, expected int) int {
 	for i := range r.Batches {
 		at := (expected + i) % len(r.Batches)
 		p := &r.Batches[at]
-		if p.Lane.Part.Number == result.Partition && !r.answers[at].Answered && p.named(result) {
+		if p.number == result.Partition && !r.answers[at].Answered && p.named(result) {
 			return at
 		}
 	}
