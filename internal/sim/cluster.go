@@ -28,6 +28,8 @@ type Options struct {
 	ProduceVersionMax int16
 	// Without are requests that the brokers do not know, like old ones.
 	Without []int16
+	// Stepped makes time pass in Model's Tick alone, where somebody else has the time (see Begin). Default: a timer.
+	Stepped bool
 	// Rules are the brokers' own settings. Its Nodes does not count.
 	Rules model.Options
 }
@@ -129,6 +131,9 @@ func (c *Cluster) Model(f func(now time.Time, m *model.Cluster)) {
 // again when time alone can bring it.
 func (c *Cluster) steppedLocked() {
 	c.changed.Broadcast()
+	if c.options.Stepped {
+		return
+	}
 	next := c.mu.model.Next()
 	if c.mu.timer != nil {
 		c.mu.timer.Stop()

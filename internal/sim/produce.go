@@ -29,56 +29,68 @@ func (c *Cluster) sent(raw *kmsg.ProduceRequest) []Sent {
 	return all
 }
 
-// produce has the model write what the script does not refuse, and waits for its answer.
+// producing is a Produce request between its arrival and its answer.
+type producing struct {
+	reply
+	request *Request
+	raw     *kmsg.ProduceRequest
+	places  []int // of what the model got in request.Batches
+	answer  *model.Produced
+}
+
+// produce has the model write what the script does not refuse, and waits for its answer; nil if there will be none.
 func (e *reply) produce(r *Request, raw *kmsg.ProduceRequest) kmsg.Response {
-	response := raw.ResponseKind().(*kmsg.ProduceResponse)
+	p := e.beginProduce(r, raw)
+	if !p.answer.Done() && !p.answer.Lost() {
+		e.steppedLocked()
+	}
+	for !p.answer.Done() && !p.answer.Lost() && !e.mu.closed {
+		e.changed.Wait()
+	}
+	if !p.answer.Done() {
+		return nil
+	}
+	return p.finish()
+}
+
+// beginProduce has the model write what the script does not refuse.
+func (e *reply) beginProduce(r *Request, raw *kmsg.ProduceRequest) *producing {
+	p := &producing{reply: *e, request: r, raw: raw}
 	request := &model.ProduceRequest{
 		Acks: raw.Acks, Timeout: time.Duration(raw.TimeoutMillis) * time.Millisecond, ByID: raw.Version >= produceVersionMax,
 	}
 	if raw.TransactionID != nil {
 		request.TransactionalID = *raw.TransactionID
 	}
-	var places []int // of request.Sent in r.Batches
-	next := 0        // of r.Batches, which are in the request's order
+	next := 0 // of r.Batches, which are in the request's order
 	for i := range raw.Topics {
 		for range raw.Topics[i].Partitions {
 			s := &r.Batches[next]
 			if e.refused(s.Topic, s.Partition) == 0 || e.fate.Refusal.Append {
 				request.Sent = append(request.Sent, s.model(raw.Topics[i].TopicID))
-				places = append(places, next)
+				p.places = append(p.places, next)
 			}
 			next++
 		}
 	}
-	written := e.write(request)
-	if written == nil {
-		return nil
-	}
-	parts := make([]*model.ProducedPart, len(r.Batches))
-	for i, place := range places {
-		parts[place] = &written.Parts[i]
-		if placed := written.Parts[i].Batch; placed != nil {
-			r.Batches[place].Batch.place(placed, written.Parts[i].AppendTime)
-		}
-	}
-	response.ThrottleMillis = e.throttleMillis()
-	e.fill(response, r, raw, parts)
-	return response
+	p.answer = e.mu.model.Produce(e.now, e.node, request)
+	return p
 }
 
-// write gives a request to the model and waits for the answer; nil if there will be none.
-func (e *reply) write(request *model.ProduceRequest) *model.Produced {
-	answer := e.mu.model.Produce(e.now, e.node, request)
-	if !answer.Done() && !answer.Lost() {
-		e.steppedLocked()
+// finish lays out the answer that the model has by now.
+func (p *producing) finish() kmsg.Response {
+	r := p.request
+	parts := make([]*model.ProducedPart, len(r.Batches))
+	for i, place := range p.places {
+		parts[place] = &p.answer.Parts[i]
+		if placed := p.answer.Parts[i].Batch; placed != nil {
+			r.Batches[place].Batch.place(placed, p.answer.Parts[i].AppendTime)
+		}
 	}
-	for !answer.Done() && !answer.Lost() && !e.mu.closed {
-		e.changed.Wait()
-	}
-	if !answer.Done() {
-		return nil
-	}
-	return answer
+	response := p.raw.ResponseKind().(*kmsg.ProduceResponse)
+	response.ThrottleMillis = p.throttleMillis()
+	p.fill(response, r, p.raw, parts)
+	return response
 }
 
 // model returns the batch as the model takes it.

@@ -17,6 +17,9 @@ import (
 // requestBytesMax is socket.request.max.bytes.
 const requestBytesMax = 100 << 20
 
+// requestHeaderBytesMin is what API, version and correlation id take.
+const requestHeaderBytesMin = 8
+
 // listen makes a broker reachable over the loopback.
 func (c *Cluster) listen(n *node) error {
 	if !c.options.Loopback {
@@ -107,10 +110,7 @@ func (c *Cluster) exchange(n *node, out *io.Writer, in *bufio.Reader) bool {
 	if err != nil {
 		return false
 	}
-	r := Request{Node: n.id, API: raw.Key(), Version: raw.GetVersion(), raw: raw}
-	if produce, ok := raw.(*kmsg.ProduceRequest); ok {
-		r.Acks, r.Batches = produce.Acks, c.sent(produce)
-	}
+	r := c.describe(n.id, raw)
 	fate := c.admit(&r)
 	if !c.wait(fate.Delay) {
 		return false
@@ -133,6 +133,15 @@ func (c *Cluster) exchange(n *node, out *io.Writer, in *bufio.Reader) bool {
 	}
 	_, err = (*out).Write(frame(response, correlationID))
 	return err == nil
+}
+
+// describe is a request as scripts see it.
+func (c *Cluster) describe(node int32, raw kmsg.Request) Request {
+	r := Request{Node: node, API: raw.Key(), Version: raw.GetVersion(), raw: raw}
+	if produce, ok := raw.(*kmsg.ProduceRequest); ok {
+		r.Acks, r.Batches = produce.Acks, c.sent(produce)
+	}
+	return r
 }
 
 // wait lets a time pass, and reports whether the cluster still runs.
@@ -163,6 +172,14 @@ func readRequest(in io.Reader) (kmsg.Request, int32, error) {
 	body := make([]byte, length)
 	if _, err := io.ReadFull(in, body); err != nil {
 		return nil, 0, err
+	}
+	return parseRequest(body)
+}
+
+// parseRequest reads a frame without its size. What it returns keeps the frame.
+func parseRequest(body []byte) (kmsg.Request, int32, error) {
+	if len(body) < requestHeaderBytesMin {
+		return nil, 0, fmt.Errorf("sim: %d bytes are no request", len(body))
 	}
 	b := kbin.Reader{Src: body}
 	request := kmsg.RequestForKey(b.Int16())

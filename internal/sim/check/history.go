@@ -136,6 +136,12 @@ func (h *History) Tell(sequence uint32, o Outcome) {
 	}
 }
 
+// Outcome is what was told last about a record. It may be called at any time by the writer, and by others once it is done.
+func (h *History) Outcome(sequence uint32) Outcome {
+	e := h.entry(sequence)
+	return Outcome{Fate: e.fate(), Partition: e.partition, Offset: e.offset}
+}
+
 func (e *entry) setFate(f Fate) {
 	e.state.And(^uint32(fateMask))
 	e.state.Or(uint32(f))

@@ -1,0 +1,2 @@
+// Package whole plays the whole producer.
+package whole
