@@ -87,12 +87,18 @@ func (s *schedule) throttle(p *peer, d time.Duration) {
 	s.model(func(_ time.Time, m *model.Cluster) { m.Throttle(p.id, d) })
 }
 
-// reset ends a broker's connections on the way; it reports whether there was one.
+// reset ends a broker's connections on the way; it reports whether there was one. The broker may not hear of it, and read what
+// was written to them.
 func (s *schedule) reset(p *peer) (any bool) {
 	for _, l := range s.links {
-		if l.peer == p && !l.left && !l.dead {
+		if l.peer != p || l.left || l.dead {
+			continue
+		}
+		any = true
+		if l.swallowed = s.setup.Cluster.Late && l.dice.Chance(60); l.swallowed {
+			l.socket.hangUp(syscall.ECONNRESET)
+		} else {
 			s.hangUp(l, syscall.ECONNRESET)
-			any = true
 		}
 	}
 	return any

@@ -74,7 +74,8 @@ func (s *schedule) judgeTopic(t *topic) {
 		s.broke("topic %s: %v", t.Name, report)
 	}
 	if s.innocent(t) && report.NotWritten+report.Unknown > 0 {
-		s.broke("topic %s: %d not written and %d unknown, though nothing happened for which records may fail", t.Name, report.NotWritten, report.Unknown)
+		s.broke("topic %s: %d not written and %d unknown, though nothing happened for which records may fail: the first with %v", t.Name, report.NotWritten,
+			report.Unknown, t.failure.Load())
 	}
 }
 

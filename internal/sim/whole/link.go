@@ -63,10 +63,21 @@ func (s *schedule) pieces(l *link, data []byte) (chunks [][]byte) {
 	return chunks
 }
 
+// pieceMax is how much later than the one before a piece arrives.
+const pieceMax = 500 * time.Microsecond
+
+// travel is how long a piece of a chunk is under way.
+func (s *schedule) travel(l *link, piece int) time.Duration {
+	if piece > 0 {
+		return l.dice.Within(pieceMax)
+	}
+	return l.dice.Within(s.quick(s.setup.Cluster.TravelMax))
+}
+
 // carryUp sends what was written on its way to the broker.
 func (s *schedule) carryUp(l *link, written []byte) {
-	for _, chunk := range s.pieces(l, written) {
-		l.upFree = max(l.upFree, s.Now) + l.dice.Within(s.quick(s.setup.Cluster.TravelMax))
+	for i, chunk := range s.pieces(l, written) {
+		l.upFree = max(l.upFree, s.Now) + s.travel(l, i)
 		l.under++
 		s.After(l.upFree-s.Now, func() { s.arrive(l, chunk) })
 	}
@@ -199,8 +210,8 @@ func (s *schedule) answer(l *link, x *sim.Exchange) {
 	if l.peer.delayed > s.Now {
 		wait = l.peer.delay
 	}
-	for _, chunk := range s.pieces(l, x.Frame(response)) {
-		l.downFree = max(l.downFree, s.Now+wait) + l.dice.Within(s.quick(s.setup.Cluster.TravelMax))
+	for i, chunk := range s.pieces(l, x.Frame(response)) {
+		l.downFree = max(l.downFree, s.Now+wait) + s.travel(l, i)
 		s.After(l.downFree-s.Now, func() { s.deliver(l, chunk) })
 	}
 }

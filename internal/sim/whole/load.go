@@ -116,7 +116,7 @@ func (s *schedule) addWriter(number int) {
 		if w.strict {
 			h.InOrder()
 		}
-		w.callbacks = append(w.callbacks, func(a omnibus.Ack, err error) { tell(h, a, err) })
+		w.callbacks = append(w.callbacks, func(a omnibus.Ack, err error) { t.tell(h, a, err) })
 	}
 	s.writers = append(s.writers, w)
 	s.application.writing.Go(w.run)
@@ -217,14 +217,19 @@ func (w *writer) hand(ctx context.Context, b *burst, i int) {
 	}
 }
 
-// sent notes what became of a record that somebody waited for. One that was refused has that for its outcome.
+// sent notes what became of a record that somebody waited for. One that never left is taken for refused: the error of both is
+// the same.
 func (w *writer) sent(h *check.History, one *ticket, ack omnibus.Ack, err error) {
 	if pending := (*omnibus.PendingError)(nil); errors.As(err, &pending) {
 		one.delivery = pending.Delivery
 		w.open = append(w.open, *one)
 		return
 	}
-	tell(h, ack, err)
+	if failed := (*omnibus.RecordError)(nil); errors.As(err, &failed) && failed.Attempts == 0 && failed.NotWritten() {
+		h.Refuse(one.sequence)
+		return
+	}
+	one.topic.tell(h, ack, err)
 }
 
 // sendAll writes a burst by SendAll, of not too many records.
@@ -249,11 +254,11 @@ func (w *writer) sendAll(ctx context.Context, b *burst) {
 // wait waits for a record's outcome.
 func (w *writer) wait(ctx context.Context, one *ticket) {
 	ack, err := one.delivery.Wait(ctx)
-	tell(one.topic.histories[w.number], ack, err)
+	one.topic.tell(one.topic.histories[w.number], ack, err)
 }
 
 // tell notes an outcome.
-func tell(h *check.History, ack omnibus.Ack, err error) {
+func (t *topic) tell(h *check.History, ack omnibus.Ack, err error) {
 	if err == nil {
 		h.Tell(uint32(ack.Tag), check.Outcome{Fate: check.Acked, Partition: ack.Partition, Offset: ack.Offset})
 		return
@@ -262,6 +267,7 @@ func tell(h *check.History, ack omnibus.Ack, err error) {
 	if !errors.As(err, &failed) {
 		return // the record stays open, which the check complains about
 	}
+	t.failure.CompareAndSwap(nil, failed)
 	fate := check.Unknown
 	if omnibus.NotWritten(err) {
 		fate = check.NotWritten

@@ -46,7 +46,7 @@ func Plan(seed uint64) (*Setup, fault.Plan) {
 	s := &Setup{Setup: *core}
 	d := draw.NewDice(seed, forWhole)
 	s.Whole = Whole{
-		Writers: draw.Pick(d, 1, 1, 2, 4), Records: draw.Pick(d, 50, 300, 1000, 2000, 4000, 10_000), PayloadMax: draw.Pick(d, 10, 60, 60, 400),
+		Writers: draw.Pick(d, 1, 1, 2, 4), Records: draw.Pick(d, 50, 300, 1000, 2000, 5000, 12_000), PayloadMax: draw.Pick(d, 10, 60, 60, 400),
 		KeyedOf100: draw.Pick(d, 0, 0, 30), WindowBytes: draw.Pick(d, 1<<10, 8<<10, 64<<10), TornOf100: draw.Pick(d, 0, 5, 50),
 		MaxBlock: draw.Pick[time.Duration](d, 60_000, 60_000, 60_000, 50) * time.Millisecond,
 		Idle:     draw.Pick[time.Duration](d, 540_000, 540_000, 300) * time.Millisecond, NoIdempotence: d.Chance(8), Strangers: d.Chance(20),
@@ -54,6 +54,12 @@ func Plan(seed uint64) (*Setup, fault.Plan) {
 	s.fit(d)
 	return s, plan
 }
+
+// lingerDefault is omnibus's, which must fit too.
+const lingerDefault = 5 * time.Millisecond
+
+// windowsMax is in how many windows the largest request goes over a connection: more would take longer than its timeout.
+const windowsMax = 4
 
 // fit makes the core's configuration one that the whole producer can have, and large where there is much to write.
 func (s *Setup) fit(d draw.Dice) {
@@ -65,6 +71,7 @@ func (s *Setup) fit(d draw.Dice) {
 		c.RequestBytesMax, c.BufferBytes = draw.Pick(d, 20_000, 60_000, 1<<20), draw.Pick[int64](d, 256<<10, 1<<20, 32<<20)
 		s.Cluster.ServeMax = min(s.Cluster.ServeMax, 10*time.Millisecond)
 	}
+	s.Whole.WindowBytes = max(s.Whole.WindowBytes, c.RequestBytesMax/windowsMax)
 	for i := range s.Topics {
 		t := &s.Topics[i]
 		if first := &s.Topics[0]; s.Whole.Strangers { // one configuration holds for all
@@ -75,7 +82,7 @@ func (s *Setup) fit(d draw.Dice) {
 			t.BytesMax = max(t.BytesMax, 4*s.Whole.PayloadMax)
 		}
 		t.Idempotent = t.Acks == -1 && !s.Whole.NoIdempotence // as omnibus has it
-		c.DeliveryTimeout = max(c.DeliveryTimeout, t.Linger+c.RequestTimeout)
+		c.DeliveryTimeout = max(c.DeliveryTimeout, max(t.Linger, lingerDefault)+c.RequestTimeout)
 	}
 }
 

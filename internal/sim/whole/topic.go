@@ -7,6 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/omnibus-kafka/omnibus"
 	"github.com/omnibus-kafka/omnibus/internal/sim"
 	"github.com/omnibus-kafka/omnibus/internal/sim/check"
 	"github.com/omnibus-kafka/omnibus/internal/sim/draw"
@@ -24,6 +25,8 @@ type topic struct {
 	recreated bool
 	// count is how many partitions there are, for the writers.
 	count atomic.Int32
+	// failure is the first that was told.
+	failure atomic.Pointer[omnibus.RecordError]
 }
 
 // part is what the schedule must know of a partition.
