@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/omnibus-kafka/omnibus/internal/acl"
 	"github.com/omnibus-kafka/omnibus/internal/authn"
 	"github.com/omnibus-kafka/omnibus/internal/backoff"
+	"github.com/omnibus-kafka/omnibus/internal/chance"
 	"github.com/omnibus-kafka/omnibus/internal/metadata/control"
 )
 
@@ -36,6 +36,8 @@ type Config struct {
 	// partitions, leaders, epochs, id, error; a topic that was forgotten is nil in next. It is called by the goroutine
 	// of Run, after the picture is published, and must not block.
 	OnUpdate func(previous, next *Cluster, changed []string)
+	// Chance is for pauses and periods.
+	Chance *chance.Source
 	// Logger hears of new partitions, recreated topics and failing requests; nil is silent.
 	Logger *slog.Logger
 }
@@ -252,6 +254,6 @@ func (m *Manager) ask(ctx context.Context, q *question) reply {
 }
 
 // jittered takes up to a fifth off a period.
-func jittered(period time.Duration) time.Duration {
-	return period - time.Duration(rand.Float64()*0.2*float64(period))
+func (m *Manager) jittered(period time.Duration) time.Duration {
+	return period - time.Duration(m.config.Chance.Float64()*0.2*float64(period))
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
@@ -46,7 +45,7 @@ func (m *Manager) plan(now time.Time) (*question, time.Time) {
 			q.topics[name] = struct{}{}
 			delete(m.mu.pending, name)
 		}
-		m.mu.fullAt = now.Add(jittered(m.config.MaxAge))
+		m.mu.fullAt = now.Add(m.jittered(m.config.MaxAge))
 		return q, time.Time{}
 	}
 	at := m.mu.fullAt
@@ -118,7 +117,7 @@ func (m *Manager) fail(r reply) {
 // pause is how long to wait after so many failures. Who is not let in asks more and more seldom, so that no account is
 // locked and no broker's log is filled; nobody waits for it.
 func (m *Manager) pause(err error, failures int) time.Duration {
-	pause := m.config.Retry.After(failures, rand.Float64())
+	pause := m.config.Retry.After(failures, m.config.Chance.Float64())
 	if authn.Permanent(err) {
 		pause = max(pause, min(shutOutPauseMin<<min(failures-1, 10), shutOutPauseMax))
 	}
@@ -207,7 +206,7 @@ func (m *Manager) noteAnswersLocked(r reply, next *Cluster, ch change) {
 		case !healthy || !r.question.full:
 			in.tries++
 		}
-		in.retryAt = now.Add(m.config.Retry.After(max(1, in.tries), rand.Float64()))
+		in.retryAt = now.Add(m.config.Retry.After(max(1, in.tries), m.config.Chance.Float64()))
 		if told != nil {
 			in.answers++
 			in.answeredAt, in.from, in.code = now, r.from, told.Code
@@ -236,7 +235,7 @@ func (m *Manager) noteFullLocked(q *question, ch change) {
 	if m.mu.fullTries++; ch.differs {
 		m.mu.fullTries = 0
 	}
-	m.mu.fullRetryAt = m.mu.answeredAt.Add(m.config.Retry.After(max(1, m.mu.fullTries), rand.Float64()))
+	m.mu.fullRetryAt = m.mu.answeredAt.Add(m.config.Retry.After(max(1, m.mu.fullTries), m.config.Chance.Float64()))
 	if m.mu.fullAt.Before(m.mu.fullRetryAt) {
 		m.mu.fullAt = m.mu.fullRetryAt
 	}

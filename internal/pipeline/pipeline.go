@@ -3,7 +3,6 @@ package pipeline
 import (
 	"context"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"github.com/omnibus-kafka/omnibus/internal/batch"
 	"github.com/omnibus-kafka/omnibus/internal/broker"
 	"github.com/omnibus-kafka/omnibus/internal/bufferpool"
+	"github.com/omnibus-kafka/omnibus/internal/chance"
 	"github.com/omnibus-kafka/omnibus/internal/dispatch"
 	"github.com/omnibus-kafka/omnibus/internal/idempotence"
 	"github.com/omnibus-kafka/omnibus/internal/metadata"
@@ -85,6 +85,7 @@ type Pipeline struct {
 	pool       *bufferpool.Pool
 	control    *control.Client
 	leaderless *accumulator.Leader // of partitions without one
+	chance     *chance.Source
 
 	// routes holds a *Route for each topic in use, by name; firstRoute is the first of them, nil while there is none.
 	routes     sync.Map
@@ -100,9 +101,13 @@ type Pipeline struct {
 	running sync.WaitGroup     // the metadata manager, the pool's trimming, the control connections
 }
 
-// Open returns a running pipeline. It dials nobody. ctx is for its values only.
+// Open returns a running pipeline. It dials nobody. ctx is for its values only; with a seed (chance.With) all that is random
+// is drawn from that, and config.Sender.Seed does not count.
 func Open(ctx context.Context, config Config) *Pipeline {
-	p := &Pipeline{config: config, Network: new(broker.Counters)}
+	p := &Pipeline{config: config, Network: new(broker.Counters), chance: chance.From(ctx)}
+	if p.chance != nil {
+		p.config.Sender.Seed = p.chance.Uint64()
+	}
 	p.config.Network.Counters = p.Network
 	p.pool = bufferpool.New(config.BufferBytes, bufferpool.Hooks{OnPressure: func() { p.Sender.Pressure() }})
 	p.leaderless = &accumulator.Leader{
@@ -112,7 +117,7 @@ func Open(ctx context.Context, config Config) *Pipeline {
 	p.Callbacks = dispatch.New(config.Callbacks)
 	p.Accumulator = accumulator.New(p.pool, p.Callbacks)
 	p.openControl()
-	p.Sender = sender.Start(config.Sender, p.surroundings())
+	p.Sender = sender.Start(p.config.Sender, p.surroundings())
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	p.stop = stop
 	p.running.Go(func() { p.Metadata.Run(background) })
@@ -124,7 +129,7 @@ func Open(ctx context.Context, config Config) *Pipeline {
 func (p *Pipeline) openControl() {
 	plane := control.Config{
 		Bootstrap: p.config.Bootstrap, RequestTimeout: p.config.Network.RequestTimeout,
-		Reconnect: p.config.Reconnect, KeepBrokers: p.config.KeepBrokers, Logger: p.config.Logger,
+		Reconnect: p.config.Reconnect, KeepBrokers: p.config.KeepBrokers, Logger: p.config.Logger, Chance: p.chance.Split(),
 		Connect: func(ctx context.Context, address string, dialing *broker.Dialing) (control.Requester, error) {
 			conn, err := dialing.Connect(ctx, &p.config.Network, address)
 			if err != nil {
@@ -140,7 +145,7 @@ func (p *Pipeline) openControl() {
 	}
 	p.control = control.NewClient(plane)
 	about := p.config.Metadata
-	about.OnUpdate, about.Logger = p.metadataChanged, p.config.Logger
+	about.OnUpdate, about.Logger, about.Chance = p.metadataChanged, p.config.Logger, p.chance.Split()
 	p.Metadata = metadata.NewManager(p.control, about)
 }
 
@@ -167,7 +172,7 @@ func (p *Pipeline) surroundings() sender.Surroundings {
 		Hint:        p.hinted,
 		FetchID: func(ctx context.Context) (idempotence.ProducerID, error) {
 			return idempotence.Fetch(ctx, p.control, p.config.Metadata.Client, func(failures int) time.Duration {
-				return p.config.Metadata.Retry.After(failures, rand.Float64())
+				return p.config.Metadata.Retry.After(failures, p.chance.Float64())
 			})
 		},
 		Inquire: func(ctx context.Context, broker int32, questions []settling.Question, tell func(int, settling.Evidence)) {

@@ -101,7 +101,7 @@ func (p *Pipeline) addRoute(known *metadata.Topic) (*Route, error) {
 	}
 	own := p.config.Topic(known.Name)
 	sticky := partitioner.NewSticky(partitioner.StickyOptions{
-		QuantumBytes: own.Boarding.BatchBytes, Uniform: p.config.Spread.Uniform,
+		QuantumBytes: own.Boarding.BatchBytes, Uniform: p.config.Spread.Uniform, Seed: p.chance.Uint64(),
 	}, new(partitioner.View))
 	r := &Route{
 		Topic:   accumulator.NewTopic(known.Name, &own.Boarding, sticky),

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/omnibus-kafka/omnibus/internal/backoff"
 	"github.com/omnibus-kafka/omnibus/internal/broker"
+	"github.com/omnibus-kafka/omnibus/internal/chance"
 )
 
 // Requester is one connection to a broker, ready for requests: dialed, authenticated, its versions negotiated.
@@ -51,6 +51,8 @@ type Config struct {
 	// KeepBrokers turns off the way back to the bootstrap list (metadata.recovery.strategy=none): once brokers are
 	// known, only they are asked.
 	KeepBrokers bool
+	// Chance is for pauses and the order of brokers.
+	Chance *chance.Source
 	// Logger hears of lost clusters; nil is silent.
 	Logger *slog.Logger
 }
@@ -198,7 +200,7 @@ func (c *Client) order(addresses []string, tried map[string]struct{}) []string {
 	})
 	slices.Sort(addresses)
 	addresses = slices.Compact(addresses)
-	rand.Shuffle(len(addresses), func(i, j int) { addresses[i], addresses[j] = addresses[j], addresses[i] })
+	c.config.Chance.Shuffle(len(addresses), func(i, j int) { addresses[i], addresses[j] = addresses[j], addresses[i] })
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	slices.SortStableFunc(addresses, func(a, b string) int {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -267,7 +266,7 @@ func (c *Client) failLocked(l *line, err error) {
 	now := time.Now()
 	l.failures++
 	l.failedAt = now
-	l.retryAt = now.Add(c.config.Reconnect.After(l.failures, rand.Float64()))
+	l.retryAt = now.Add(c.config.Reconnect.After(l.failures, c.config.Chance.Float64()))
 	l.err = err
 }
 

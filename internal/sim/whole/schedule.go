@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/omnibus-kafka/omnibus"
+	"github.com/omnibus-kafka/omnibus/internal/chance"
 	"github.com/omnibus-kafka/omnibus/internal/sim"
 	"github.com/omnibus-kafka/omnibus/internal/sim/draw"
 	"github.com/omnibus-kafka/omnibus/internal/sim/fault"
@@ -155,7 +156,7 @@ func (s *schedule) start() (err error) {
 	config := s.setup.config()
 	config.Brokers, config.Dial, config.Logger = s.cluster.Brokers(), s.network.dial, slog.New(slog.DiscardHandler)
 	config.Trace = &omnibus.Trace{DataLost: s.lost}
-	s.producer, err = omnibus.Open(context.Background(), config)
+	s.producer, err = omnibus.Open(chance.With(context.Background(), s.setup.Seed), config)
 	return err
 }
 
