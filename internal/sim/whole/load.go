@@ -116,10 +116,24 @@ func (s *schedule) addWriter(number int) {
 		if w.strict {
 			h.InOrder()
 		}
-		w.callbacks = append(w.callbacks, func(a omnibus.Ack, err error) { t.tell(h, a, err) })
+		w.callbacks = append(w.callbacks, s.callback(t, h))
 	}
 	s.writers = append(s.writers, w)
 	s.application.writing.Go(w.run)
+}
+
+// slowMax is how long a slow callback takes at most.
+const slowMax = 5 * time.Millisecond
+
+// callback is what all records of a writer to a topic share.
+func (s *schedule) callback(t *topic, h *check.History) func(omnibus.Ack, error) {
+	every := s.setup.Whole.SlowEvery
+	return func(a omnibus.Ack, err error) {
+		t.tell(h, a, err)
+		if every > 0 && a.Tag%uint64(every) == 0 {
+			<-time.After(time.Duration(a.Tag) * time.Microsecond % slowMax)
+		}
+	}
 }
 
 func (s *schedule) drawBurst(d draw.Dice, w *writer, count int) *burst {
@@ -299,10 +313,18 @@ func (s *schedule) close(early bool) {
 	err := s.producer.Shutdown(ctx)
 	unsent := (*omnibus.UnsentError)(nil)
 	switch took := time.Since(began); {
-	case err != nil && !errors.As(err, &unsent), err != nil && !early:
+	case err != nil && !early, err != nil && !errors.As(err, &unsent) && ctx.Err() == nil:
 		s.application.complain("Shutdown: %v", err)
 	case took > limit+closeSlack:
 		s.application.complain("Shutdown took %v, bound by %v", took, limit)
+	}
+	if left := s.producer.Stats().CallbacksPending; err == nil && left > 0 {
+		s.application.complain("%d callbacks have not run when Shutdown returns", left)
+	}
+	for range 1000 * slowMax / time.Millisecond { // who bounds Shutdown too closely leaves callbacks behind
+		if s.producer.Stats().CallbacksPending > 0 {
+			<-time.After(time.Millisecond)
+		}
 	}
 	s.application.writing.Wait()
 	s.doing.closed.Store(true)

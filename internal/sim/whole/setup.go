@@ -28,6 +28,8 @@ type Whole struct {
 	TornOf100 int
 	MaxBlock  time.Duration
 	Idle      time.Duration
+	// SlowEvery is how many callbacks lie between two that take their time; 0 for none that does.
+	SlowEvery uint32
 	// NoIdempotence turns idempotence off for all topics.
 	NoIdempotence bool
 	// Strangers is true where topics are not named in Config.Topics, so that their first record looks them up.
@@ -51,6 +53,7 @@ func Plan(seed uint64) (*Setup, fault.Plan) {
 		MaxBlock: draw.Pick[time.Duration](d, 60_000, 60_000, 60_000, 50) * time.Millisecond,
 		Idle:     draw.Pick[time.Duration](d, 540_000, 540_000, 300) * time.Millisecond, NoIdempotence: d.Chance(8), Strangers: d.Chance(20),
 	}
+	s.Whole.SlowEvery = draw.Pick[uint32](d, 0, 0, 20, 300)
 	s.fit(d)
 	return s, plan
 }

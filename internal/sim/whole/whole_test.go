@@ -17,14 +17,15 @@ import (
 
 // The command line: go test ./internal/sim/whole -run Schedules -args -seeds 1000
 var (
-	seed    = flag.Uint64("seed", 0, "play this seed alone, and print its trace")
-	planned = flag.String("plan", "", "with -seed: the file of another plan of faults, as JSON lines")
-	shrink  = flag.Bool("shrink", false, "with -seed: make the plan as small as it still fails")
-	from    = flag.Uint64("from", 1, "the first seed")
-	seeds   = flag.Uint64("seeds", 0, "how many seeds; 0 for a few, or for as many as -seconds allows")
-	seconds = flag.Float64("seconds", 0, "stop after so many seconds; 0 for no bound")
-	twice   = flag.Bool("twice", false, "play each seed twice, and compare the traces")
-	quiet   = flag.Bool("quiet", false, "on a violation print its first line alone")
+	seed     = flag.Uint64("seed", 0, "play this seed alone, and print its trace")
+	planned  = flag.String("plan", "", "with -seed: the file of another plan of faults, as JSON lines")
+	shrink   = flag.Bool("shrink", false, "with -seed: make the plan as small as it still fails")
+	from     = flag.Uint64("from", 1, "the first seed")
+	seeds    = flag.Uint64("seeds", 0, "how many seeds; 0 for a few, or for as many as -seconds allows")
+	seconds  = flag.Float64("seconds", 0, "stop after so many seconds; 0 for no bound")
+	twice    = flag.Bool("twice", false, "play each seed twice, and compare the traces")
+	failures = flag.Int("failures", 10, "how many seeds may fail before the run is given up")
+	quiet    = flag.Bool("quiet", false, "on a violation print its first line alone")
 )
 
 // playIn plays a schedule in a bubble of its own.
@@ -81,7 +82,7 @@ func TestSchedulesKeepEveryPromise(t *testing.T) {
 		}
 		if len(result.Violations) > 0 {
 			t.Errorf("seed %d: %s", next, result.Violations[0])
-			if failed = append(failed, next); len(failed) == failuresMax {
+			if failed = append(failed, next); len(failed) >= *failures {
 				break
 			}
 		}
@@ -96,9 +97,6 @@ func TestSchedulesKeepEveryPromise(t *testing.T) {
 		explain(t, failed[0])
 	}
 }
-
-// failuresMax is how many seeds may fail before the run is given up.
-const failuresMax = 10
 
 // shrinkMax is how many schedules are played to make a plan smaller.
 const shrinkMax = 200
