@@ -33,6 +33,7 @@ MINUTES ?= 5
 FROM ?= 1
 SEEDS ?= $(if $(filter-out 0,$(SECONDS)),0,100000)
 SECONDS ?= 0
+WHOLE ?= $(shell echo $$(( $(SEEDS) / 50 )))
 
 # $(call test,folder,flags) tests a module and notes in $failed whether that went wrong.
 test = echo "== $(subst $(CURDIR),.,$(1)): go test $(2)"; (cd $(1) && go test $(2) ./...) || failed="$$failed $(subst $(CURDIR),.,$(1))";
@@ -77,7 +78,8 @@ bench bench-quick:
 	bin/bench/bench report $(if $(filter bench-quick,$@),--quick) --markdown BENCHMARKS.md --chart docs/bench.svg --json bin/bench/results.json
 
 sim:
-	go run ./internal/sim/simulate -from $(FROM) -seeds $(SEEDS) -seconds $(SECONDS)
+	go run ./internal/sim/simulate -from $(FROM) -seeds $(SEEDS) -seconds $$(( $(SECONDS) / 2 ))
+	go test -timeout 0 -count=1 -v -run Schedules ./internal/sim/whole -args -from $(FROM) -seeds $(WHOLE) -seconds $$(( $(SECONDS) / 2 ))
 
 sim-mutants:
 	go test -timeout 30m -v -run Catches ./internal/sim/mutants -args -schedules=1000

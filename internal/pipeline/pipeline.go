@@ -163,6 +163,7 @@ func (c controlConn) Closed(*broker.Conn, error) { c.running.Done() }
 
 // surroundings are what the sender reaches out to.
 func (p *Pipeline) surroundings() sender.Surroundings {
+	ids := p.chance.Split()
 	return sender.Surroundings{
 		Accumulator: p.Accumulator,
 		Broker:      &p.config.Network,
@@ -172,7 +173,7 @@ func (p *Pipeline) surroundings() sender.Surroundings {
 		Hint:        p.hinted,
 		FetchID: func(ctx context.Context) (idempotence.ProducerID, error) {
 			return idempotence.Fetch(ctx, p.control, p.config.Metadata.Client, func(failures int) time.Duration {
-				return p.config.Metadata.Retry.After(failures, p.chance.Float64())
+				return p.config.Metadata.Retry.After(failures, ids.Float64())
 			})
 		},
 		Inquire: func(ctx context.Context, broker int32, questions []settling.Question, tell func(int, settling.Evidence)) {

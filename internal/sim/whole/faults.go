@@ -96,7 +96,7 @@ func (s *schedule) reset(p *peer) (any bool) {
 		}
 		any = true
 		if l.swallowed = s.setup.Cluster.Late && l.dice.Chance(60); l.swallowed {
-			l.socket.hangUp(syscall.ECONNRESET)
+			l.socket.HangUp(syscall.ECONNRESET)
 		} else {
 			s.hangUp(l, syscall.ECONNRESET)
 		}

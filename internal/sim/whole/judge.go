@@ -22,7 +22,7 @@ func (s *schedule) judge() {
 	}
 	s.judgeStats()
 	for _, l := range s.links {
-		if written, closed := l.socket.take(); !closed {
+		if written, closed := l.socket.Take(); !closed {
 			s.broke("connection %d with broker %d is open after Close, with %d bytes", l.number, l.peer.id, len(written))
 		}
 	}

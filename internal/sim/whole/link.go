@@ -2,6 +2,7 @@ package whole
 
 import (
 	"encoding/binary"
+	"fmt"
 	"io"
 	"syscall"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/omnibus-kafka/omnibus/internal/sim"
 	"github.com/omnibus-kafka/omnibus/internal/sim/draw"
 	"github.com/omnibus-kafka/omnibus/internal/sim/model"
+	"github.com/omnibus-kafka/omnibus/internal/sim/socket"
 )
 
 // peer is a broker as the producer's network has it.
@@ -32,7 +34,7 @@ type link struct {
 	peer   *peer
 	number int // among those dialed to the broker
 	boot   int
-	socket *socket
+	socket *socket.Socket
 	dice   draw.Dice
 
 	// left: the producer has closed its end. dead: nothing more arrives at the broker. cut: everything vanishes.
@@ -102,7 +104,7 @@ func (s *schedule) arrive(l *link, chunk []byte) {
 		return
 	}
 	l.arrived = append(l.arrived, chunk...)
-	l.socket.acknowledge(len(chunk))
+	l.socket.Acknowledge(len(chunk))
 	if l.left && l.arrivedFrame() != nil {
 		s.revisit(l)
 	}
@@ -216,7 +218,7 @@ func (s *schedule) answer(l *link, x *sim.Exchange) {
 	}
 }
 
-// noteAnswer adds the answer to a Produce request to the text of the trace.
+// noteAnswer adds the answer to a Produce request to the text of the trace, for the reader.
 func (s *schedule) noteAnswer(response kmsg.Response) {
 	produced, ok := response.(*kmsg.ProduceResponse)
 	if !ok || s.Text == nil {
@@ -224,7 +226,7 @@ func (s *schedule) noteAnswer(response kmsg.Response) {
 	}
 	for i := range produced.Topics {
 		for _, p := range produced.Topics[i].Partitions {
-			s.Note(s.Now, "    answer about partition %d: code %d offset %d", int64(p.Partition), int64(p.ErrorCode), p.BaseOffset)
+			fmt.Fprintf(s.Text, "            answer about partition %d: code %d offset %d\n", p.Partition, p.ErrorCode, p.BaseOffset)
 		}
 	}
 }
@@ -235,7 +237,7 @@ func (s *schedule) deliver(l *link, chunk []byte) {
 		l.cut = true
 	}
 	if !l.left && !l.cut {
-		l.socket.give(chunk)
+		l.socket.Give(chunk)
 	}
 }
 
@@ -243,7 +245,7 @@ func (s *schedule) deliver(l *link, chunk []byte) {
 func (s *schedule) hangUp(l *link, err error) {
 	l.dead, l.arrived, l.serving = true, nil, nil
 	l.downFree = max(l.downFree, s.Now) + l.dice.Within(s.quick(s.setup.Cluster.TravelMax))
-	s.After(l.downFree-s.Now, func() { l.socket.hangUp(err) })
+	s.After(l.downFree-s.Now, func() { l.socket.HangUp(err) })
 }
 
 // leave is the end of a connection at the producer's end. What was written may be read later, or a beginning of it, or

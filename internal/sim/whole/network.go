@@ -8,6 +8,7 @@ import (
 
 	"github.com/omnibus-kafka/omnibus/internal/sim/draw"
 	"github.com/omnibus-kafka/omnibus/internal/sim/model"
+	"github.com/omnibus-kafka/omnibus/internal/sim/socket"
 	"time"
 )
 
@@ -26,14 +27,14 @@ type dialing struct {
 	done    chan dialed
 	mu      struct {
 		sync.Mutex
-		socket  *socket // that is there
+		socket  *socket.Socket // that is there
 		givenUp bool
 	}
 }
 
 // dialed is how that ended.
 type dialed struct {
-	socket *socket
+	socket *socket.Socket
 	err    error
 }
 
@@ -69,7 +70,7 @@ func (n *network) dial(ctx context.Context, _, address string) (net.Conn, error)
 }
 
 // end ends a dialing.
-func (d *dialing) end(s *socket, err error) {
+func (d *dialing) end(s *socket.Socket, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.mu.socket = s; d.mu.givenUp && s != nil {
@@ -95,7 +96,7 @@ func (s *schedule) collect() {
 		if l.left {
 			continue
 		}
-		written, closed := l.socket.take()
+		written, closed := l.socket.Take()
 		s.carryUp(l, written)
 		if closed {
 			s.leave(l)
@@ -136,7 +137,7 @@ func (s *schedule) dialed(p *peer, d *dialing) {
 			return
 		}
 		l := &link{
-			peer: p, number: number, boot: p.boots, socket: newSocket(p.address, s.setup.Whole.WindowBytes, s.network.rouse),
+			peer: p, number: number, boot: p.boots, socket: socket.New(p.address, s.setup.Whole.WindowBytes, s.network.rouse),
 			dice: draw.NewDice(s.setup.Seed, draw.ForLinks*uint64(p.id)+uint64(number)),
 		}
 		s.result.Connections++

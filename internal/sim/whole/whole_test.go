@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"testing"
 	"testing/synctest"
@@ -95,6 +96,50 @@ func TestSchedulesKeepEveryPromise(t *testing.T) {
 	}
 	if len(failed) > 0 && !*quiet {
 		explain(t, failed[0])
+	}
+	// What the schedules are for must happen in them.
+	if len(failed) == 0 && played >= shortSchedules/3 && (total.Faults < 15*played || total.Acked < 500*played || total.Inquiries < int64(played) ||
+		total.Unknown == 0 || total.NotWritten == 0 || total.Connections < 4*played) {
+		t.Errorf("little happened in %d schedules: %+v", played, total)
+	}
+}
+
+// sameOf100 is how many of 100 seeds must make the same trace twice; they are more (docs/TESTING.md), and here are few seeds.
+const sameOf100 = 50
+
+func TestMostSeedsMakeTheSameTraceTwice(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	const seeds = 10
+	same := 0
+	for seed := range uint64(seeds) {
+		setup, plan := Plan(seed + 1)
+		a := playIn(t, setup, plan, nil)
+		setup, plan = Plan(seed + 1)
+		if b := playIn(t, setup, plan, io.Discard); a.Trace == b.Trace {
+			same++
+		}
+	}
+	if same < seeds*sameOf100/100 {
+		t.Errorf("%d of %d", same, seeds)
+	}
+}
+
+func TestAPlanCanBeReplacedByAnother(t *testing.T) {
+	setup, plan := Plan(3)
+	with, without := playIn(t, setup, plan, nil), playIn(t, setup, nil, nil)
+	if len(plan) == 0 || with.Faults == 0 || without.Faults != 0 || with.Trace == without.Trace {
+		t.Errorf("%d faults of %d, and %d of none", with.Faults, len(plan), without.Faults)
+	}
+}
+
+func TestAFaultOfAnUnknownKindDoesNothing(t *testing.T) {
+	setup, _ := Plan(3)
+	strange := fault.Plan{
+		{At: 1, Target: fault.Broker(1), Kind: "melt"}, {At: 2, Target: fault.Broker(99), Kind: fault.Kill}, {At: 3, Target: fault.Topic("x"), Kind: fault.Grow},
+		{At: 4, Target: fault.Partition("t0", 0), Kind: "melt"}, {At: 5, Target: fault.Topic("t0"), Kind: "melt"}, {At: 6, Target: "moon", Kind: fault.Kill},
+	}
+	if r := playIn(t, setup, strange, nil); r.Faults != 0 || len(r.Violations) > 0 {
+		t.Errorf("%+v", r)
 	}
 }
 

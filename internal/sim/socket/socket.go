@@ -1,4 +1,16 @@
-package whole
+// Package socket is a connection in memory of which only the client's end is a net.Conn; at the other end stands a
+// simulation that decides when and in which pieces bytes move.
+//
+//	client: Write ─▶ written ─▶ Take ... Acknowledge: there is room again
+//	client: Read  ◀─ arrived ◀─ Give, HangUp
+//
+// Stage: none. Package whole plays with it.
+//
+// Invariants:
+//
+//  1. Write copies, and takes no more than the window has room for: it blocks, and may break off in the middle.
+//  2. Whoever waits does so on condition variables and timers only, as testing/synctest wants it.
+package socket
 
 import (
 	"net"
@@ -8,9 +20,9 @@ import (
 	"time"
 )
 
-// socket is the producer's end of a connection, a net.Conn. What is written to it lies there until the network takes it;
+// Socket is the client's end of a connection, a net.Conn. What is written to it lies there until the network takes it;
 // what is read from it, the network has put there.
-type socket struct {
+type Socket struct {
 	address  address
 	wake     func() // tells the network that something was done
 	readable *sync.Cond
@@ -42,18 +54,20 @@ const (
 type address string
 
 // Network and String are net.Addr's.
-func (address) Network() string  { return "whole" }
+func (address) Network() string  { return "memory" }
 func (a address) String() string { return string(a) }
 
-func newSocket(to string, window int, wake func()) *socket {
-	s := &socket{address: address(to), wake: wake}
+// New returns a connection to an address that takes so many bytes before the first Acknowledge. wake is called when the
+// client did something; it must not block, nor call the socket.
+func New(to string, window int, wake func()) *Socket {
+	s := &Socket{address: address(to), wake: wake}
 	s.readable, s.writable = sync.NewCond(&s.mu), sync.NewCond(&s.mu)
 	s.mu.room = window
 	return s
 }
 
 // failureLocked is why a direction can go no further, or nil.
-func (s *socket) failureLocked(direction int) error {
+func (s *Socket) failureLocked(direction int) error {
 	switch d := &s.mu.deadline[direction]; {
 	case s.mu.closed:
 		return net.ErrClosed
@@ -63,8 +77,8 @@ func (s *socket) failureLocked(direction int) error {
 	return nil
 }
 
-// Read, Write and the others are net.Conn's.
-func (s *socket) Read(p []byte) (int, error) {
+// Read is net.Conn's.
+func (s *Socket) Read(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for {
@@ -82,7 +96,8 @@ func (s *socket) Read(p []byte) (int, error) {
 	}
 }
 
-func (s *socket) Write(p []byte) (taken int, err error) {
+// Write is net.Conn's.
+func (s *Socket) Write(p []byte) (taken int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for {
@@ -106,7 +121,7 @@ func (s *socket) Write(p []byte) (taken int, err error) {
 }
 
 // Close leaves it to the network what becomes of what is under way.
-func (s *socket) Close() error {
+func (s *Socket) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.mu.closed = true
@@ -117,14 +132,22 @@ func (s *socket) Close() error {
 	return nil
 }
 
-func (s *socket) LocalAddr() net.Addr  { return address("producer") }
-func (s *socket) RemoteAddr() net.Addr { return s.address }
+// LocalAddr is net.Conn's.
+func (s *Socket) LocalAddr() net.Addr { return address("client") }
 
-func (s *socket) SetReadDeadline(t time.Time) error  { return s.set(t, reading) }
-func (s *socket) SetWriteDeadline(t time.Time) error { return s.set(t, writing) }
-func (s *socket) SetDeadline(t time.Time) error      { return s.set(t, reading, writing) }
+// RemoteAddr is net.Conn's.
+func (s *Socket) RemoteAddr() net.Addr { return s.address }
 
-func (s *socket) set(t time.Time, directions ...int) error {
+// SetReadDeadline is net.Conn's.
+func (s *Socket) SetReadDeadline(t time.Time) error { return s.set(t, reading) }
+
+// SetWriteDeadline is net.Conn's.
+func (s *Socket) SetWriteDeadline(t time.Time) error { return s.set(t, writing) }
+
+// SetDeadline is net.Conn's.
+func (s *Socket) SetDeadline(t time.Time) error { return s.set(t, reading, writing) }
+
+func (s *Socket) set(t time.Time, directions ...int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.mu.closed {
@@ -137,7 +160,7 @@ func (s *socket) set(t time.Time, directions ...int) error {
 }
 
 // setLocked sets a deadline, and wakes who waits: it may be over, or another one.
-func (s *socket) setLocked(direction int, t time.Time) {
+func (s *Socket) setLocked(direction int, t time.Time) {
 	d := &s.mu.deadline[direction]
 	if d.timer != nil {
 		d.timer.Stop()
@@ -151,39 +174,39 @@ func (s *socket) setLocked(direction int, t time.Time) {
 	s.writable.Broadcast()
 }
 
-func (s *socket) wakeAll() {
+func (s *Socket) wakeAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.readable.Broadcast()
 	s.writable.Broadcast()
 }
 
-// take is what was written since the last time, and whether the producer has closed the connection.
-func (s *socket) take() (written []byte, closed bool) {
+// Take is what was written since the last time, and whether the client has closed the connection.
+func (s *Socket) Take() (written []byte, closed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	written, s.mu.written = s.mu.written, nil
 	return written, s.mu.closed
 }
 
-// give lets bytes arrive.
-func (s *socket) give(chunk []byte) {
+// Give lets bytes arrive.
+func (s *Socket) Give(chunk []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.mu.arrived = append(s.mu.arrived, chunk...)
 	s.readable.Broadcast()
 }
 
-// acknowledge makes room for as many bytes.
-func (s *socket) acknowledge(n int) {
+// Acknowledge makes room for as many bytes.
+func (s *Socket) Acknowledge(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.mu.room += n
 	s.writable.Broadcast()
 }
 
-// hangUp is the other end's end.
-func (s *socket) hangUp(err error) {
+// HangUp is the other end's end: what has arrived can still be read, and then err.
+func (s *Socket) HangUp(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.mu.end == nil {
