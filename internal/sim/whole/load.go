@@ -321,15 +321,16 @@ func (s *schedule) close(early bool) {
 	if left := s.producer.Stats().CallbacksPending; err == nil && left > 0 {
 		s.application.complain("%d callbacks have not run when Shutdown returns", left)
 	}
-	for range 1000 * slowMax / time.Millisecond { // who bounds Shutdown too closely leaves callbacks behind
-		if s.producer.Stats().CallbacksPending > 0 {
-			<-time.After(time.Millisecond)
-		}
+	for waited := time.Duration(0); waited < lateCallbacksMax && s.producer.Stats().CallbacksPending > 0; waited += slowMax {
+		<-time.After(slowMax)
 	}
 	s.application.writing.Wait()
 	s.doing.closed.Store(true)
 	s.network.rouse()
 }
+
+// lateCallbacksMax is how long callbacks may take that a Shutdown left behind, which was bound too closely.
+const lateCallbacksMax = 10 * time.Second
 
 // closeSlack is how much longer than asked for Shutdown may take.
 const closeSlack = time.Second
