@@ -284,8 +284,8 @@ func (s *schedule) tamper(l *link, response kmsg.Response) {
 			r.ErrorCode, r.ProducerID, r.ProducerEpoch = kerr.CoordinatorNotAvailable.Code, -1, -1
 		}
 	case *kmsg.MetadataResponse:
-		for i := range r.Topics {
-			if s.setup.Cluster.ByName {
+		if c := &s.setup.Cluster; c.ByName && (c.IDsFrom == 0 || s.Now < c.IDsFrom) {
+			for i := range r.Topics {
 				r.Topics[i].TopicID = model.ID{}
 			}
 		}

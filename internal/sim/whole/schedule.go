@@ -137,7 +137,7 @@ func Play(setup *Setup, plan fault.Plan, text io.Writer) *Result {
 func (s *schedule) start() (err error) {
 	c := &s.setup.Cluster
 	versionMax := int16(0)
-	if c.ByName {
+	if c.ByName && c.IDsFrom == 0 {
 		versionMax = 12
 	}
 	s.cluster, err = sim.Start(sim.Options{

@@ -147,7 +147,7 @@ func (t *topic) acked(partition int32) bool {
 func (s *schedule) trim(t *topic, at model.TopicPartition) bool {
 	leader := s.leader(at)
 	apart := func(p *peer) bool { return !s.hears(p) }
-	if leader < 1 || t.recreated || slices.ContainsFunc(s.peers, apart) || !t.acked(at.Partition) {
+	if leader < 1 || t.recreated || slices.ContainsFunc(s.peers, apart) || !t.Aged && !t.acked(at.Partition) {
 		return false
 	}
 	p, log := t.parts[at.Partition], s.log(at, leader)

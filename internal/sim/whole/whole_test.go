@@ -81,6 +81,9 @@ func TestSchedulesKeepEveryPromise(t *testing.T) {
 				differ++
 			}
 		}
+		if played%1000 == 0 {
+			t.Logf("%d schedules, %d faults, %d records, %d failed", played, total.Faults, total.Records, len(failed))
+		}
 		if len(result.Violations) > 0 {
 			t.Errorf("seed %d: %s", next, result.Violations[0])
 			if failed = append(failed, next); len(failed) >= *failures {
