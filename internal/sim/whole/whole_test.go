@@ -31,14 +31,19 @@ var (
 
 // playIn plays a schedule in a bubble of its own.
 func playIn(t *testing.T, setup *Setup, plan fault.Plan, text io.Writer) (result *Result) {
-	result = new(Result)
 	defer watch(setup.Seed)()
+	return inBubble(t, func() *Result { return Play(setup, plan, text) })
+}
+
+// inBubble calls a function in a bubble.
+func inBubble(t *testing.T, play func() *Result) (result *Result) {
+	result = new(Result)
 	defer func() {
 		if v := recover(); v != nil { // the bubble's complaint about goroutines that are left, or a panic
 			result.Violations = append(result.Violations, fmt.Sprintf("panic: %v\n%s", v, debug.Stack()))
 		}
 	}()
-	synctest.Test(t, func(*testing.T) { result = Play(setup, plan, text) })
+	synctest.Test(t, func(*testing.T) { result = play() })
 	return result
 }
 
@@ -124,6 +129,16 @@ func TestMostSeedsMakeTheSameTraceTwice(t *testing.T) {
 	}
 	if same < seeds*sameOf100/100 {
 		t.Errorf("%d of %d", same, seeds)
+	}
+}
+
+func TestAGoroutineThatIsLeftIsAViolation(t *testing.T) {
+	r := inBubble(t, func() *Result {
+		go func() { <-make(chan struct{}) }()
+		return new(Result)
+	})
+	if len(r.Violations) != 1 {
+		t.Errorf("%+v", r)
 	}
 }
 
