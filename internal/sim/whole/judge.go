@@ -95,7 +95,7 @@ func (s *schedule) tolerated(t *topic) (kinds []check.Kind) {
 func (s *schedule) innocent(t *topic) bool {
 	c, k := &s.setup.Client, &s.setup.Cluster
 	return c.DeliveryTimeout > settledMax && c.Retries < 0 && !c.Halt && !s.doing.gaveUp && !s.doing.excused &&
-		!k.Unclean && !k.Mute && !k.Old && t.KeylessOf100 == 0 && t.BytesMax >= 1<<20 && !t.recreated && t.Acks != 0
+		!k.Unclean && !k.Mute && !k.Old && !s.setup.Whole.Undescribed && t.KeylessOf100 == 0 && t.BytesMax >= 1<<20 && !t.recreated && t.Acks != 0
 }
 
 // read has the checker read a partition: first what was deleted of it. Of a topic that was made anew only those records

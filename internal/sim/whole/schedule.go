@@ -140,8 +140,12 @@ func (s *schedule) start() (err error) {
 	if c.ByName && c.IDsFrom == 0 {
 		versionMax = 12
 	}
+	var without []int16
+	if s.setup.Whole.Undescribed {
+		without = []int16{sim.DescribeProducers}
+	}
 	s.cluster, err = sim.Start(sim.Options{
-		Nodes: c.Nodes, Stepped: true, ProduceVersionMax: versionMax,
+		Nodes: c.Nodes, Stepped: true, Without: without, ProduceVersionMax: versionMax,
 		Rules: model.Options{Stepwise: c.Stepwise, Election: true, ReplicaLagMax: c.LagMax, UnknownProducerID: c.Old},
 	})
 	if err != nil {

@@ -30,6 +30,10 @@ type Whole struct {
 	Idle      time.Duration
 	// SlowEvery is how many callbacks lie between two that take their time; 0 for none that does.
 	SlowEvery uint32
+	// MaxAge is how old metadata may get.
+	MaxAge time.Duration
+	// Undescribed brokers do not know DescribeProducers.
+	Undescribed bool
 	// NoIdempotence turns idempotence off for all topics.
 	NoIdempotence bool
 	// Strangers is true where topics are not named in Config.Topics, so that their first record looks them up.
@@ -39,6 +43,7 @@ type Whole struct {
 // The purposes for which this package draws; see draw.ForSetup.
 const (
 	forWhole   = 8
+	forAge     = 9
 	forWriters = 64
 )
 
@@ -55,6 +60,8 @@ func Plan(seed uint64) (*Setup, fault.Plan) {
 	}
 	s.Whole.SlowEvery = draw.Pick[uint32](d, 0, 0, 20, 300)
 	s.fit(d)
+	d = draw.NewDice(seed, forAge)
+	s.Whole.MaxAge, s.Whole.Undescribed = draw.Pick[time.Duration](d, 10_000, 10_000, 200)*time.Millisecond, d.Chance(10) && !s.Aged()
 	return s, plan
 }
 
@@ -104,7 +111,7 @@ func (s *Setup) config() omnibus.Config {
 		RequestTimeout: c.RequestTimeout, Retries: max(c.Retries, 0), HaltOnFailure: c.Halt,
 		RetryBackoff: pauseMin, RetryBackoffMax: pauseMax, ReconnectBackoff: pauseMin, ReconnectBackoffMax: pauseMax,
 		ConnectTimeout: c.RequestTimeout, ConnectTimeoutMax: 2 * c.RequestTimeout, ConnectionIdle: s.Whole.Idle,
-		MetadataMaxAge: 10 * time.Second, Topics: make(map[string]omnibus.TopicConfig),
+		MetadataMaxAge: s.Whole.MaxAge, Topics: make(map[string]omnibus.TopicConfig),
 	}
 	if s.Whole.Strangers {
 		own := configOf(&s.Topics[0])
