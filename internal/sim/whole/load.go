@@ -274,6 +274,9 @@ func (w *writer) wait(ctx context.Context, one *ticket) {
 // tell notes an outcome.
 func (t *topic) tell(h *check.History, ack omnibus.Ack, err error) {
 	if err == nil {
+		if ack.Offset >= 0 {
+			t.acked[ack.Partition].Store(true)
+		}
 		h.Tell(uint32(ack.Tag), check.Outcome{Fate: check.Acked, Partition: ack.Partition, Offset: ack.Offset})
 		return
 	}

@@ -25,6 +25,8 @@ type topic struct {
 	recreated bool
 	// count is how many partitions there are, for the writers.
 	count atomic.Int32
+	// acked tells of each partition whether a record was acknowledged with its offset.
+	acked [partitionsMax]atomic.Bool
 	// failure is the first that was told.
 	failure atomic.Pointer[omnibus.RecordError]
 }
@@ -131,23 +133,11 @@ func (s *schedule) log(at model.TopicPartition, node int32) (log []*model.Batch)
 	return log
 }
 
-// acked reports whether a record of a partition was acknowledged with its offset.
-func (t *topic) acked(partition int32) bool {
-	for _, h := range t.histories {
-		for sequence := range uint32(h.Count()) {
-			if o := h.Outcome(sequence); o.Fate == check.Acked && o.Partition == partition && o.Offset >= 0 {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // trim deletes what consumers can read, and keeps it for the judge; see package play for when that is fair.
 func (s *schedule) trim(t *topic, at model.TopicPartition) bool {
 	leader := s.leader(at)
 	apart := func(p *peer) bool { return !s.hears(p) }
-	if leader < 1 || t.recreated || slices.ContainsFunc(s.peers, apart) || !t.Aged && !t.acked(at.Partition) {
+	if leader < 1 || t.recreated || slices.ContainsFunc(s.peers, apart) || !t.Aged && !t.acked[at.Partition].Load() {
 		return false
 	}
 	p, log := t.parts[at.Partition], s.log(at, leader)
