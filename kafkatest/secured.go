@@ -86,10 +86,16 @@ func (s *Security) Pool() *x509.CertPool { return s.authority.Pool() }
 // RenewBrokers writes a new key and certificate for the brokers, good for so long. They take it when they start.
 func (s *Security) RenewBrokers(lifetime time.Duration) {
 	s.t.Helper()
-	leaf := s.authority.Issue(s.t, testcert.Request{
-		Name: "broker", Hosts: []string{"127.0.0.1", "localhost"}, NotAfter: time.Now().Add(lifetime),
-	})
-	s.write("broker.pem", leaf.KeyPEM, leaf.CertPEM)
+	s.Broker("broker", lifetime, "127.0.0.1", "localhost")
+}
+
+// Broker issues a certificate for those hosts, with that common name and good for so long, and returns the PEM file that
+// it is in with its key. A listener takes it by Property("listener.name.tls.ssl.keystore.location", file).
+func (s *Security) Broker(name string, lifetime time.Duration, hosts ...string) (file string) {
+	s.t.Helper()
+	leaf := s.authority.Issue(s.t, testcert.Request{Name: name, Hosts: hosts, NotAfter: time.Now().Add(lifetime)})
+	s.write(name+".pem", leaf.KeyPEM, leaf.CertPEM)
+	return s.path(name + ".pem")
 }
 
 // Client issues a client's certificate with that common name, and returns it and the file that it is in, with its key, as

@@ -139,6 +139,7 @@ func refusalsSayWhy(t *testing.T, kafka *kafkatest.Kafka, security *kafkatest.Se
 		if !slow {
 			config.MaxBlock = 10 * time.Second
 		}
+		attempts := counted(&config)
 		var log lockedText
 		config.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		p := openOn(t, config.Brokers, func(c *omnibus.Config) { *c = config })
@@ -165,6 +166,7 @@ func refusalsSayWhy(t *testing.T, kafka *kafkatest.Kafka, security *kafkatest.Se
 		if took := time.Since(begun); !slow && took > 3*time.Second {
 			t.Errorf("it took %v to say so", took)
 		}
+		atMostOneAnInterval(t, attempts, time.Since(begun))
 		t.Log(err)
 	}
 	for _, r := range refusals(t, security) {

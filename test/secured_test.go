@@ -121,7 +121,7 @@ func readsWhole(t *testing.T, kafka *kafkatest.Kafka, topic string, records int)
 	for _, partition := range kafkatest.ReadTopic(t, kafka.DirectBrokers(), topic) {
 		last := -1
 		for _, record := range partition {
-			n, err := strconv.Atoi(string(record.Value))
+			n, err := strconv.Atoi(strings.TrimRight(string(record.Value), "\x00"))
 			if err != nil || n < 0 || n >= records || n <= last {
 				t.Fatalf("value %q after %d", record.Value, last)
 			}
