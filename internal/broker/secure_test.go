@@ -30,7 +30,7 @@ type pki struct {
 	server, client *testcert.Leaf
 }
 
-func newPKI(t *testing.T) pki {
+func newPKI(t testing.TB) pki {
 	authority := testcert.NewAuthority(t, "test authority")
 	return pki{authority,
 		authority.Issue(t, testcert.Request{Name: "broker", Hosts: []string{"127.0.0.1"}}),

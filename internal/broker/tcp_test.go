@@ -1,16 +1,20 @@
 package broker
 
 import (
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/omnibus-kafka/omnibus/internal/wire"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
 )
 
 // loopback returns the address of a broker on a real socket that serves each connection with script.
@@ -40,22 +44,28 @@ func acking(t testing.TB, answers int) func(conn net.Conn) {
 	return func(conn net.Conn) {
 		b := &scriptedBroker{t: t, conn: conn}
 		b.handshake()
-		answer := frameFor(ask{version: 12}, produced(1))
-		buf := make([]byte, 64<<10)
-		for ; answers > 0; answers-- {
-			if _, err := io.ReadFull(conn, buf[:12]); err != nil {
+		b.acknowledge(answers)
+	}
+}
+
+// acknowledge is acking behind the handshake.
+func (b *scriptedBroker) acknowledge(answers int) {
+	conn := b.conn
+	answer := frameFor(ask{version: 12}, produced(1))
+	buf := make([]byte, 64<<10)
+	for ; answers > 0; answers-- {
+		if _, err := io.ReadFull(conn, buf[:12]); err != nil {
+			return
+		}
+		copy(answer[4:8], buf[8:12])
+		for left := int(binary.BigEndian.Uint32(buf)) - 8; left > 0; {
+			n, err := conn.Read(buf[:min(left, len(buf))])
+			if err != nil {
 				return
 			}
-			copy(answer[4:8], buf[8:12])
-			for left := int(binary.BigEndian.Uint32(buf)) - 8; left > 0; {
-				n, err := conn.Read(buf[:min(left, len(buf))])
-				if err != nil {
-					return
-				}
-				left -= n
-			}
-			conn.Write(answer)
+			left -= n
 		}
+		conn.Write(answer)
 	}
 }
 
@@ -155,19 +165,77 @@ func TestARequestAllocatesNothing(t *testing.T) {
 	}
 }
 
-func BenchmarkRequestOverLoopback(b *testing.B) {
-	c, err := Connect(b.Context(), &Config{}, loopback(b, acking(b, 1<<30)))
-	if err != nil {
-		b.Fatal(err)
+// ways are the ways into a broker: how it is reached, and what it does before it acknowledges.
+func ways(t testing.TB) map[string]func(answers int) (*Config, string) {
+	p := newPKI(t)
+	login := plain.Auth{User: "alice", Pass: "secret"}.AsMechanism()
+	greet := func(answers int, secured, authenticated bool) (*Config, string) {
+		cfg := new(Config)
+		if secured {
+			cfg.TLS = always(p.clientConfig())
+		}
+		if authenticated {
+			cfg.SASL = login
+		}
+		return cfg, loopback(t, func(conn net.Conn) {
+			if secured {
+				conn = tls.Server(conn, p.serverConfig())
+			}
+			b := &scriptedBroker{t: t, conn: conn}
+			if authenticated {
+				b.saslHandshake()
+				b.letIn(time.Hour)
+			} else {
+				b.handshake()
+			}
+			b.acknowledge(answers)
+		})
 	}
-	defer c.Close(nil)
-	p := pingPong{done: make(chan error, 1)}
-	c.Start(p)
-	req := request(-1, 16<<10)
-	b.ReportAllocs()
-	for b.Loop() {
-		req.Deadline = time.Time{}
-		c.Produce(req)
-		<-p.done
+	return map[string]func(answers int) (*Config, string){
+		"PLAINTEXT":      func(n int) (*Config, string) { return greet(n, false, false) },
+		"SASL_PLAINTEXT": func(n int) (*Config, string) { return greet(n, false, true) },
+		"SSL":            func(n int) (*Config, string) { return greet(n, true, false) },
+		"SASL_SSL":       func(n int) (*Config, string) { return greet(n, true, true) },
+	}
+}
+
+// A login is over when the first record comes: SASL_PLAINTEXT costs a request what PLAINTEXT does, and SASL_SSL what SSL does.
+func BenchmarkRequestOverLoopback(b *testing.B) {
+	all := ways(b)
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		b.Run(name, func(b *testing.B) {
+			cfg, address := all[name](1 << 30)
+			c, err := Connect(b.Context(), cfg, address)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer c.Close(nil)
+			p := pingPong{done: make(chan error, 1)}
+			c.Start(p)
+			req := request(-1, 16<<10)
+			b.ReportAllocs()
+			for b.Loop() {
+				req.Deadline = time.Time{}
+				c.Produce(req)
+				<-p.done
+			}
+		})
+	}
+}
+
+// What a connection costs, once.
+func BenchmarkConnect(b *testing.B) {
+	all := ways(b)
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		b.Run(name, func(b *testing.B) {
+			cfg, address := all[name](0)
+			for b.Loop() {
+				c, err := Connect(b.Context(), cfg, address)
+				if err != nil {
+					b.Fatal(err)
+				}
+				c.Close(nil)
+			}
+		})
 	}
 }
