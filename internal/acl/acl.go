@@ -31,10 +31,16 @@ import (
 // The operations of Kafka's AclOperation that a producer needs.
 const (
 	Write           = "Write"
-	Describe        = "Describe"
 	Create          = "Create"
 	Read            = "Read"
 	IdempotentWrite = "IdempotentWrite"
+)
+
+// The operations besides that commands need.
+const (
+	Describe        = "Describe"
+	DescribeConfigs = "DescribeConfigs"
+	Delete          = "Delete"
 )
 
 // Right is an operation on a resource of Kafka's.
@@ -149,6 +155,8 @@ func (c Client) action(operation string) (name string, ok bool) {
 		return "kafka-cluster:ReadData", true
 	case IdempotentWrite:
 		return "kafka-cluster:WriteDataIdempotently", true
+	case DescribeConfigs:
+		return "kafka-cluster:DescribeTopicDynamicConfiguration", true
 	}
 	return "kafka-cluster:" + operation + "Topic", true
 }

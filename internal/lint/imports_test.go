@@ -83,12 +83,14 @@ func mayImport() map[string][]string {
 		"examples/...":    {".", "serde"},
 
 		// Commands that tell what the producer would do ask its own code.
+		"cmd/omnibus/internal/admin":   {"cmd/omnibus/internal/connect", ".", "internal/acl"},
+		"cmd/omnibus/internal/topic":   {"cmd/omnibus/internal/admin", "cmd/omnibus/internal/cli", "cmd/omnibus/internal/connect", "internal/acl"},
 		"cmd/omnibus/internal/dialect": {".", "internal/properties"},
 		"cmd/omnibus/internal/connect": {"cmd/omnibus/internal/cli", "cmd/omnibus/internal/dialect", ".", "embedded", "internal/properties", "kerberos", "keystore"},
 		"cmd/omnibus/internal/doctor": {"cmd/omnibus/internal/admin", "cmd/omnibus/internal/cli", "cmd/omnibus/internal/connect", ".",
 			"internal/acl", "internal/authn", "internal/broker"},
 		"cmd/omnibus/internal/explain": {"cmd/omnibus/internal/admin", "cmd/omnibus/internal/cli", "cmd/omnibus/internal/connect", "cmd/omnibus/internal/input", ".",
-			"internal/accumulator", "internal/batch", "internal/partitioner", "internal/wire"},
+			"internal/accumulator", "internal/acl", "internal/batch", "internal/partitioner", "internal/wire"},
 		"cmd/omnibus/internal/partitionof": {"cmd/omnibus/internal/cli", "internal/partitioner"},
 	}
 }

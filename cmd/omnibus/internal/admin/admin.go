@@ -18,6 +18,7 @@ import (
 
 	"github.com/omnibus-kafka/omnibus"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/connect"
+	"github.com/omnibus-kafka/omnibus/internal/acl"
 )
 
 const (
@@ -97,13 +98,26 @@ func Failure(ctx context.Context, err error) error {
 	return fmt.Errorf("%w: `omnibus doctor` finds out why", err)
 }
 
-// TopicFailure is a broker's error about one topic: its code, its own words if it has any, and what to do.
-func TopicFailure(topic string, err error, words string) error {
-	text := fmt.Sprintf("topic %s", topic)
+// Identity is whom brokers take the command for.
+func Identity(config omnibus.Config) acl.Client {
+	encryption, mechanism, err := config.Security()
+	if err != nil || encryption == nil {
+		return acl.Of(mechanism, nil)
+	}
+	return acl.Of(mechanism, encryption.Certificates)
+}
+
+// TopicFailure is a broker's error about one topic: its code, its own words if it has any, and what to do. right is what who
+// needs for what was asked.
+func TopicFailure(who acl.Client, right acl.Right, err error, words string) error {
+	text := fmt.Sprintf("topic %s", right.Name)
 	if words != "" {
 		text += ": " + strings.TrimSuffix(words, ".")
 	}
 	advice := adviceFor(err)
+	if errors.Is(err, kerr.TopicAuthorizationFailed) {
+		advice = who.Lacks(right)
+	}
 	if advice == "" {
 		return fmt.Errorf("%s: %w", text, err)
 	}
@@ -144,7 +158,7 @@ var advice = map[int16]string{
 	kerr.InvalidPartitions.Code:          "want 1 partition or more",
 	kerr.InvalidConfig.Code:              "look at the names and values behind --config",
 	kerr.InvalidTopicException.Code:      "the name is not legal, or differs from an existing topic's in '.' and '_' alone",
-	kerr.TopicAuthorizationFailed.Code:   "this client may not do that with the topic; have its operator grant it (kafka-acls.sh --add)",
+	kerr.TopicAuthorizationFailed.Code:   "this client may not even see it; have its operator grant Describe (kafka-acls.sh --add --operation Describe --topic …)",
 	kerr.ClusterAuthorizationFailed.Code: "this client may not do that on the cluster; have its operator grant it (kafka-acls.sh --add)",
 	kerr.TopicDeletionDisabled.Code:      "the brokers have delete.topic.enable=false",
 	kerr.NotController.Code:              "the cluster has no controller at the moment; try again, or look at the brokers",

@@ -4,10 +4,13 @@ import (
 	"context"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+
+	"github.com/omnibus-kafka/omnibus/internal/acl"
 )
 
-// TopicSettings are a topic's settings by name, defaults included; those that are secret are left out.
-func TopicSettings(ctx context.Context, client *kadm.Client, topic string) (map[string]string, error) {
+// TopicSettings are a topic's settings by name, defaults included; those that are secret are left out. who
+// is whom an error is about.
+func TopicSettings(ctx context.Context, client *kadm.Client, who acl.Client, topic string) (map[string]string, error) {
 	answers, err := client.DescribeTopicConfigs(ctx, topic)
 	if err != nil {
 		return nil, Failure(ctx, err)
@@ -17,7 +20,7 @@ func TopicSettings(ctx context.Context, client *kadm.Client, topic string) (map[
 		err = answer.Err
 	}
 	if err != nil {
-		return nil, TopicFailure(topic, err, answer.ErrMessage)
+		return nil, TopicFailure(who, acl.Topic(acl.DescribeConfigs, topic), err, answer.ErrMessage)
 	}
 	settings := make(map[string]string)
 	for _, config := range answer.Configs {

@@ -76,7 +76,7 @@ func (e *examination) examineTopicSettings(ctx context.Context, subject string) 
 		if refused != 0 {
 			text += " (" + kerr.TypedErrorForCode(refused).Message + ")"
 		}
-		return []Finding{fault{text, "have DescribeConfigs on the topic granted, or compare max.message.bytes and min.insync.replicas by hand"}.warns("topic", subject)}
+		return []Finding{fault{text, "have DescribeConfigs on the topic granted (" + e.client.Grant(acl.Topic(acl.DescribeConfigs, e.topic)) + "), or compare max.message.bytes and min.insync.replicas by hand"}.warns("topic", subject)}
 	}
 	if slices.Contains(strings.Split(e.topicSettings["cleanup.policy"], ","), "compact") {
 		return []Finding{fault{

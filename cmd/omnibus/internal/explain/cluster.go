@@ -10,6 +10,7 @@ import (
 	"github.com/omnibus-kafka/omnibus"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/admin"
 	"github.com/omnibus-kafka/omnibus/internal/accumulator"
+	"github.com/omnibus-kafka/omnibus/internal/acl"
 	"github.com/omnibus-kafka/omnibus/internal/partitioner"
 )
 
@@ -30,6 +31,7 @@ func look(ctx context.Context, config omnibus.Config, name string) (*topic, erro
 		return nil, err
 	}
 	defer client.Close()
+	who := admin.Identity(config)
 	ctx, cancel := admin.Bounded(ctx)
 	defer cancel()
 	metadata, err := client.Metadata(ctx, name)
@@ -38,13 +40,13 @@ func look(ctx context.Context, config omnibus.Config, name string) (*topic, erro
 	}
 	detail := metadata.Topics[name]
 	if detail.Err != nil {
-		return nil, admin.TopicFailure(name, detail.Err, "")
+		return nil, admin.TopicFailure(who, acl.Topic(acl.Describe, name), detail.Err, "")
 	}
 	t := &topic{name: name, partitions: detail.Partitions.Sorted(), brokers: make(map[int32]string)}
 	for _, broker := range metadata.Brokers {
 		t.brokers[broker.NodeID] = net.JoinHostPort(broker.Host, strconv.Itoa(int(broker.Port)))
 	}
-	t.settings, t.settingsErr = admin.TopicSettings(ctx, client, name)
+	t.settings, t.settingsErr = admin.TopicSettings(ctx, client, who, name)
 	return t, nil
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/admin"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/cli"
+	"github.com/omnibus-kafka/omnibus/internal/acl"
 )
 
 // brokersDefault lets the cluster choose a number.
@@ -131,7 +132,7 @@ func (s *session) create(ctx context.Context, o *createOptions, configs map[stri
 	for _, answer := range sorted(answers, func(r kadm.CreateTopicResponse) string { return r.Topic }) {
 		existed := o.ifNotExists && errors.Is(answer.Err, kerr.TopicAlreadyExists)
 		if answer.Err != nil && !existed {
-			errs = append(errs, admin.TopicFailure(answer.Topic, answer.Err, answer.ErrMessage))
+			errs = append(errs, admin.TopicFailure(s.who, acl.Topic(acl.Create, answer.Topic), answer.Err, answer.ErrMessage))
 			continue
 		}
 		errs = append(errs, s.tellCreated(o, answer))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/admin"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/cli"
+	"github.com/omnibus-kafka/omnibus/internal/acl"
 )
 
 // deleteOptions are what the command line of `topic delete` said.
@@ -58,7 +59,7 @@ func (s *session) delete(ctx context.Context, o *deleteOptions) error {
 	for _, answer := range sorted(answers, func(r kadm.DeleteTopicResponse) string { return r.Topic }) {
 		missing := o.ifExists && errors.Is(answer.Err, kerr.UnknownTopicOrPartition)
 		if answer.Err != nil && !missing {
-			errs = append(errs, admin.TopicFailure(answer.Topic, answer.Err, answer.ErrMessage))
+			errs = append(errs, admin.TopicFailure(s.who, acl.Topic(acl.Delete, answer.Topic), answer.Err, answer.ErrMessage))
 			continue
 		}
 		line := deletedTopic{Topic: answer.Topic, ID: topicID(answer.ID), Deleted: answer.Err == nil}

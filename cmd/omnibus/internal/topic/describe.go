@@ -16,6 +16,7 @@ import (
 
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/admin"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/cli"
+	"github.com/omnibus-kafka/omnibus/internal/acl"
 )
 
 // offsetUnknown stands for an offset that the cluster did not tell.
@@ -88,7 +89,7 @@ func (s *session) describe(ctx context.Context, o *describeOptions) error {
 	var errs []error
 	for _, topic := range sorted(topics, func(t kadm.TopicDetail) string { return t.Topic }) {
 		if topic.Err != nil {
-			errs = append(errs, admin.TopicFailure(topic.Topic, topic.Err, ""))
+			errs = append(errs, admin.TopicFailure(s.who, acl.Topic(acl.Describe, topic.Topic), topic.Err, ""))
 			continue
 		}
 		described, err := s.describeTopic(ctx, topic)
@@ -163,7 +164,7 @@ func (s *session) configs(ctx context.Context, topic string) ([]describedConfig,
 		err = answer.Err
 	}
 	if err != nil {
-		return nil, admin.TopicFailure(topic, err, answer.ErrMessage)
+		return nil, admin.TopicFailure(s.who, acl.Topic(acl.DescribeConfigs, topic), err, answer.ErrMessage)
 	}
 	configs := make([]describedConfig, 0, len(answer.Configs))
 	for _, c := range answer.Configs {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/admin"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/cli"
+	"github.com/omnibus-kafka/omnibus/internal/acl"
 )
 
 // listOptions are what the command line of `topic list` said.
@@ -61,7 +62,7 @@ func (s *session) list(ctx context.Context, o *listOptions) error {
 	var errs []error
 	for _, topic := range sorted(topics, func(t kadm.TopicDetail) string { return t.Topic }) {
 		if topic.Err != nil {
-			errs = append(errs, admin.TopicFailure(topic.Topic, topic.Err, ""))
+			errs = append(errs, admin.TopicFailure(s.who, acl.Topic(acl.Describe, topic.Topic), topic.Err, ""))
 			continue
 		}
 		if o.output == cli.OutputText {

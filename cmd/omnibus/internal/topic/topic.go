@@ -17,6 +17,7 @@ import (
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/admin"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/cli"
 	"github.com/omnibus-kafka/omnibus/cmd/omnibus/internal/connect"
+	"github.com/omnibus-kafka/omnibus/internal/acl"
 )
 
 const exitHelp = "Exit codes: 0 done, 1 wrong usage or configuration, 3 not done, for one of the topics at least, 130 interrupted."
@@ -76,7 +77,7 @@ func (r *request) do(ctx context.Context, f *cli.Factory, work func(context.Cont
 	bounded, cancel := admin.Bounded(ctx)
 	defer cancel()
 	out := bufio.NewWriter(f.IO.Out)
-	err = work(bounded, &session{client: client, cluster: target.Cluster, out: out})
+	err = work(bounded, &session{client: client, who: admin.Identity(target.Config), cluster: target.Cluster, out: out})
 	if flushErr := out.Flush(); flushErr != nil && !cli.OutputClosed(flushErr) {
 		err = errors.Join(err, flushErr)
 	}
@@ -92,6 +93,7 @@ func (r *request) do(ctx context.Context, f *cli.Factory, work func(context.Cont
 // session is a subcommand at work.
 type session struct {
 	client  *kadm.Client
+	who     acl.Client
 	cluster string // for people
 	out     *bufio.Writer
 }

@@ -157,10 +157,10 @@ func TestBrokersRefusalsSayWhatToDo(t *testing.T) {
 		args []string
 		want []string
 	}{
-		{kmsg.CreateTopics, notAuthorized, []string{"create", "x"}, []string{"TOPIC_AUTHORIZATION_FAILED", "kafka-acls.sh"}},
+		{kmsg.CreateTopics, notAuthorized, []string{"create", "x"}, []string{"TOPIC_AUTHORIZATION_FAILED", "kafka-acls.sh", "--operation Create --topic x"}},
 		{kmsg.CreateTopics, policyViolation, []string{"create", "x"}, []string{"topic x", "POLICY_VIOLATION", "configured policy"}},
-		{kmsg.DeleteTopics, notAuthorized, []string{"delete", "orders"}, []string{"AUTHORIZATION_FAILED", "kafka-acls.sh"}},
-		{kmsg.Metadata, notAuthorized, []string{"describe", "orders"}, []string{"AUTHORIZATION_FAILED", "kafka-acls.sh"}},
+		{kmsg.DeleteTopics, notAuthorized, []string{"delete", "orders"}, []string{"AUTHORIZATION_FAILED", "User:ANONYMOUS lacks Delete", "--operation Delete --topic orders"}},
+		{kmsg.Metadata, notAuthorized, []string{"describe", "orders"}, []string{"AUTHORIZATION_FAILED", "kafka-acls.sh --add --operation Describe"}},
 		{kmsg.DeleteTopics, unknownTopic, []string{"delete", "orders"}, []string{"topic orders", "does not exist"}},
 	} {
 		fault := cluster.Fail(test.key, test.code, kafkatest.Always)
