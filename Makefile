@@ -6,7 +6,9 @@
 #              compiler also librdkafka
 # make bench-quick   the same in under 2 minutes, of less worth and without the cluster
 # make sim     the sender's core against the model of the brokers: SEEDS schedules, from the seed FROM on, or as many as
-#              SECONDS allow; one of them, with its trace: go run ./internal/sim/simulate -seed 17
+#              SECONDS allow; one of them, with its trace: go run ./internal/sim/simulate -seed 17. Then the whole
+#              producer, WHOLE schedules (a fiftieth) or half of SECONDS; one of them, with its trace:
+#              go test ./internal/sim/whole -run Schedules -v -args -seed 17
 # make sim-mutants   that the simulation finds deliberate bugs, each within 1,000 schedules; or the tests that a bug names
 # make chaos MINUTES=30   three real brokers that are killed, frozen, restarted and cut off under load; SEED names the plan, PLAN a
 #              file of one, RATE the records a second; with ACKS=1 or IDEMPOTENCE=false what these allow must be found
