@@ -45,6 +45,7 @@ func TestABrokenOffWriteTellsHowMuchItTook(t *testing.T) {
 				synctest.Wait()
 				want := breakOff(s)
 				<-time.After(2 * time.Second)
+				synctest.Wait()
 				if n != 3 || !errors.Is(err, want) {
 					t.Errorf("%d bytes, error %v, want %v", n, err, want)
 				}
