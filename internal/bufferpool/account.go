@@ -27,21 +27,25 @@ type Account struct {
 // over is what an account with this use has of the shared half.
 func (a *Account) over(used int64) int64 { return max(used-a.share, 0) }
 
-// waiter is one call of Get that waits. All fields but done are guarded by the pool's mutex until done is closed.
+// waiter is one call of Get that waits. All fields but done and timer are guarded by the pool's mutex until done has been
+// sent. One that was served serves another call: its channel and its timer cost five objects, and on a full pool callers
+// wait all the time.
 type waiter struct {
 	bytes   int64
 	hint    Class
 	began   time.Time
 	granted *Slab
-	closed  bool // the pool was closed
-	done    chan struct{}
+	closed  bool          // the pool was closed
+	done    chan struct{} // of capacity 1: who sends does not wait
+	timer   *time.Timer   // the caller's, stopped while nobody waits
 	next    *waiter
 	prev    *waiter
 }
 
 // enqueueLocked makes the request the last one of a's waiters.
 func (p *Pool) enqueueLocked(a *Account, bytes int64, hint Class) *waiter {
-	w := &waiter{bytes: bytes, hint: hint, began: time.Now(), done: make(chan struct{}), prev: a.last}
+	w := p.restedLocked()
+	*w = waiter{bytes: bytes, hint: hint, began: time.Now(), done: w.done, timer: w.timer, prev: a.last}
 	if a.last == nil {
 		a.first = w
 		p.mu.line = append(p.mu.line, a)
@@ -52,6 +56,30 @@ func (p *Pool) enqueueLocked(a *Account, bytes int64, hint Class) *waiter {
 	p.mu.stats.Waiters++
 	p.mu.stats.Waits++
 	return w
+}
+
+// waitersKept is how many waiters are kept for other calls.
+const waitersKept = 64
+
+// restedLocked returns a waiter that nobody uses.
+func (p *Pool) restedLocked() *waiter {
+	last := len(p.mu.rested) - 1
+	if last < 0 {
+		return &waiter{done: make(chan struct{}, 1)}
+	}
+	w := p.mu.rested[last]
+	p.mu.rested = p.mu.rested[:last]
+	return w
+}
+
+// rest keeps a waiter whose done was received: nobody else has it any more.
+func (p *Pool) rest(w *waiter) {
+	w.granted = nil
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.mu.rested) < waitersKept {
+		p.mu.rested = append(p.mu.rested, w)
+	}
 }
 
 // leaveLocked takes w out of a's waiters. If none is left, the caller takes a out of the line.
@@ -148,7 +176,7 @@ func (p *Pool) grantLocked() {
 		p.chargeLocked(a, pl.charge)
 		w.granted = p.cutLocked(a, pl)
 		p.leaveLocked(a, w)
-		close(w.done)
+		w.done <- struct{}{}
 		p.mu.line = slices.Delete(p.mu.line, i, i+1)
 		if a.first != nil {
 			p.mu.line = append(p.mu.line, a)

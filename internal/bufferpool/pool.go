@@ -44,6 +44,7 @@ type Pool struct {
 		sync.Mutex
 		accounts   map[int32]*Account
 		line       []*Account // those with waiters, in the order of their turns
+		rested     []*waiter  // waiters for other calls
 		guaranteed int64      // the sum of all shares
 		used       int64      // the sum of all accounts' use
 		over       int64      // the sum of what accounts use above their shares
@@ -159,19 +160,26 @@ func (p *Pool) refusalLocked(wanted int64, timeout time.Duration) error {
 
 // wait waits for w's grant and takes it out of the line if something else comes first.
 func (p *Pool) wait(ctx context.Context, a *Account, w *waiter, timeout time.Duration) (*Slab, error) {
-	timer := time.NewTimer(timeout)
-	defer timer.Stop()
+	if w.timer == nil {
+		w.timer = time.NewTimer(timeout)
+	} else {
+		w.timer.Reset(timeout)
+	}
 	select {
 	case <-w.done:
-		if w.closed {
+		w.timer.Stop() // not later: w is another call's after rest
+		granted, closed := w.granted, w.closed
+		p.rest(w)
+		if closed {
 			return nil, ErrClosed
 		}
-		p.check(w.granted)
-		return w.granted, nil
+		p.check(granted)
+		return granted, nil
 	case <-ctx.Done():
+		w.timer.Stop()
 		p.abandon(a, w, false)
 		return nil, fmt.Errorf("bufferpool: gave up waiting for %d bytes after %v: %w", w.bytes, time.Since(w.began), ctx.Err())
-	case <-timer.C:
+	case <-w.timer.C:
 		return nil, &TimeoutError{
 			Wanted: w.bytes, Waited: time.Since(w.began), Used: p.abandon(a, w, true), Total: p.total,
 		}
@@ -253,7 +261,7 @@ func (p *Pool) Close() {
 			w := a.first
 			p.leaveLocked(a, w)
 			w.closed = true
-			close(w.done)
+			w.done <- struct{}{}
 		}
 	}
 	p.mu.line = nil

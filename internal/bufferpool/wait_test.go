@@ -360,3 +360,32 @@ func TestManyGoroutinesHandMemoryOver(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// Callers of a full pool wait all the time: each wait after the first is to cost next to nothing, and to end by itself.
+func TestAWaiterServesAnotherCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := New(64<<10, Hooks{})
+		a := p.Account(NoLeader)
+		held := p.TryGet(a, 64<<10, Class64K)
+		for round := range 10 {
+			got := make(chan *Slab)
+			go func() {
+				s, err := p.Get(t.Context(), a, 64<<10, Class64K, time.Duration(round+1)*time.Second)
+				if err != nil {
+					t.Errorf("round %d: %v", round, err)
+				}
+				got <- s
+			}()
+			time.Sleep(500 * time.Millisecond)
+			p.Put(held)
+			held = <-got
+			if rested := len(p.mu.rested); rested != 1 {
+				t.Fatalf("round %d: %d waiters are kept, wanted the one", round, rested)
+			}
+		}
+		var late *TimeoutError
+		if _, err := p.Get(t.Context(), a, 1, Class1K, 3*time.Second); !errors.As(err, &late) || late.Waited != 3*time.Second {
+			t.Errorf("a wait that was to take 3 s ended with %v", err)
+		}
+	})
+}
