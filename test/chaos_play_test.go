@@ -118,7 +118,8 @@ func (p *chaosPlayer) toBroker(f *fault.Fault, node *kafkatest.Node) bool {
 	return true
 }
 
-// toNetwork ends what lasts by resetting the connections: no network takes bytes out of the middle of a stream.
+// toNetwork ends what took bytes away by resetting the connections: no network takes bytes out of the middle of a stream and
+// carries on.
 func (p *chaosPlayer) toNetwork(f *fault.Fault, proxy *kafkatest.Proxy) bool {
 	var mend func()
 	switch f.Kind {

@@ -90,9 +90,9 @@ func (o *chaosOptions) makePlan(t *testing.T) fault.Plan {
 	return drawPlan(o.seed, shortDeck(), 0)
 }
 
-// TestChaos breaks three real brokers in every way that real brokers and networks can be broken from outside, while two
-// producers write, and then holds what the producers told against what another client reads. Without variables it is a
-// run of under a minute; `make chaos` sets them.
+// TestChaos breaks three real brokers and the network before them as a plan says, while two producers write, and then holds
+// what the producers told against what another client reads. Without variables it is a run of under a minute, with the
+// few disasters of shortDeck; `make chaos` sets them.
 //
 // With idempotence and acks=all each record must be acknowledged, and be there once, in order, where it was said to be.
 // With less, the checker must find what less allows, and nothing else.

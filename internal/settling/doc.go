@@ -1,6 +1,6 @@
 // Package settling finds out what a partition's leader has of a producer's batches, when their answers were lost or the
 // broker says that a number does not follow. It stands beside the pipeline: the sender asks ([Inquire], over a control
-// connection), and decides by [Judge] what goes next.
+// connection); [Question.Judge] says what the answer proves, and [Case.Learn] what goes next.
 //
 // # Why a producer must ask
 //

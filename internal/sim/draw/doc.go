@@ -2,7 +2,7 @@
 // faults. Each seed has other kinds of faults, and each kind is away in about half of the seeds, so that what hides behind
 // another fault shows in some (swarm testing).
 //
-// Stage: none. Package play plays what is drawn here; other layers of the simulation can draw from it too.
+// Stage: none. Package play plays what is drawn here; package whole does so too, and draws its network beside it.
 //
 // Invariants:
 //

@@ -6,7 +6,7 @@
 //	seed ─▶ draw ─▶ Setup, Plan ─▶ Play ─▶ Result: trace, counts, violations ─▶ fault.Shrink
 //
 //	workload ─▶ accumulator ─▶ core.Core ─▶ Effects ─▶ link: frames, in order ─▶ model.Cluster
-//	 (produce.go)                 ▲                       (link.go, serve.go)         ▲
+//	 (client.go)                  ▲                       (link.go, serve.go)         ▲
 //	                              ├── Done, Connected …  ◀───────┘                    ├─ faults.go
 //	                              ├── Leaders, Brokers   ◀── metadata.go ─────────────┤
 //	                              └── Inquired           ◀── inquire.go ──────────────┘

@@ -1,6 +1,6 @@
 // Package timeline is invented time: events in the order of their times, and a trace of what happened.
 //
-// Stage: none; package play runs on it.
+// Stage: none; packages play and whole run on it.
 //
 // Invariants:
 //
