@@ -79,7 +79,7 @@ func start(cfg Config, dir *directory) (*Broker, error) {
 			durable = newEntrySyncer(dir.logPath(), topics)
 		}
 	}
-	server, err := newServer(cfg, durable)
+	server, err := newServer(cfg, topics, durable)
 	if err != nil {
 		return nil, err
 	}

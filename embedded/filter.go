@@ -26,6 +26,7 @@ const (
 // API keys that the broker treats by themselves.
 const (
 	keyProduce           = int16(kmsg.Produce)
+	keyFetch             = int16(kmsg.Fetch)
 	keyAPIVersions       = int16(kmsg.ApiVersions)
 	keyMetadata          = int16(kmsg.Metadata)
 	keyCreateTopics      = int16(kmsg.CreateTopics)

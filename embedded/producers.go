@@ -14,6 +14,8 @@ import (
 
 // Where a batch of records has what belongs to its producer (KIP-98).
 const (
+	lengthAt        = 8 // counts what is behind it
+	lengthBytes     = 12
 	checksumAt      = 17
 	attributesAt    = 21 // the checksum begins to count here
 	producerIDAt    = 43
@@ -39,6 +41,7 @@ type producerSeparator struct {
 
 func (s *producerSeparator) install() {
 	hookRequests(s.cluster, keyProduce, s.beforeProduce)
+	hookRequests(s.cluster, keyFetch, s.beforeFetch)
 	hookRequests(s.cluster, keyDescribeProducers, s.beforeDescribeProducers)
 }
 
@@ -60,6 +63,56 @@ func (s *producerSeparator) beforeProduce(request kmsg.Request) kmsg.Response {
 		}
 	}
 	return nil
+}
+
+// beforeFetch learns the names of the topics that the answer will call by their ids.
+func (s *producerSeparator) beforeFetch(request kmsg.Request) kmsg.Response {
+	fetch, ok := request.(*kmsg.FetchRequest)
+	if !ok {
+		return nil
+	}
+	for i := range fetch.Topics {
+		if id := fetch.Topics[i].TopicID; id != ([16]byte{}) {
+			s.topics.learn(s.cluster, id)
+		}
+	}
+	return nil
+}
+
+// rejoin gives the batches in the answer to a Fetch, which begins behind its correlation id, their producers' own ids back:
+// who reads back what it wrote looks for its id.
+func (n *topicNames) rejoin(version int16, answer []byte) {
+	response := kmsg.NewPtrFetchResponse()
+	response.SetVersion(version)
+	if response.IsFlexible() && len(answer) > 0 {
+		answer = answer[1:] // no tagged fields
+	}
+	if response.ReadFrom(answer) != nil {
+		return
+	}
+	for i := range response.Topics {
+		topic := &response.Topics[i]
+		name := topic.Topic
+		if topic.TopicID != ([16]byte{}) {
+			name = n.name(topic.TopicID)
+		}
+		for j := range topic.Partitions {
+			partition := &topic.Partitions[j]
+			separateAll(partition.RecordBatches, producerSalt(name, partition.Partition))
+		}
+	}
+}
+
+// separateAll changes the producer ids of batches that follow each other. The last may be cut off; it stays as it is.
+func separateAll(batches []byte, salt int64) {
+	for len(batches) >= logdir.HeaderBytes {
+		size := lengthBytes + int(int32(binary.BigEndian.Uint32(batches[lengthAt:])))
+		if size < logdir.HeaderBytes || size > len(batches) {
+			return
+		}
+		separate(batches[:size], salt)
+		batches = batches[size:]
+	}
 }
 
 // producerSalt is the number that a producer's id is combined with in a partition: 63 bits, so that the id stays positive.

@@ -145,6 +145,37 @@ func TestADamagedBatchIsRefusedAndNotMadeGood(t *testing.T) {
 	}
 }
 
+func TestWhoReadsBackFindsItsOwnProducerID(t *testing.T) {
+	p := newIdempotent(t, openBroker(t, Config{Dir: t.TempDir()}).Addr())
+	p.write(3, 0, 0, 2)
+	p.write(3, 0, 2, 1)
+	fetch := kmsg.NewPtrFetchRequest()
+	fetch.ReplicaID, fetch.MaxBytes, fetch.SessionEpoch = -1, 1<<20, -1
+	topic := kmsg.NewFetchRequestTopic()
+	topic.Topic, topic.TopicID = "orders", p.topic
+	partition := kmsg.NewFetchRequestTopicPartition()
+	partition.Partition, partition.PartitionMaxBytes, partition.CurrentLeaderEpoch = 3, 1<<20, -1
+	topic.Partitions = append(topic.Partitions, partition)
+	fetch.Topics = append(fetch.Topics, topic)
+	response, err := p.client.SeedBrokers()[0].RetriableRequest(testContext(t), fetch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := response.(*kmsg.FetchResponse).Topics[0].Partitions[0].RecordBatches
+	for _, sequence := range []int32{0, 2} {
+		var batch kmsg.RecordBatch
+		if err := batch.ReadFrom(data); err != nil {
+			t.Fatal(err)
+		}
+		size := 12 + int(batch.Length)
+		sum := crc32.Checksum(data[attributesAt:size], crc32.MakeTable(crc32.Castagnoli))
+		if batch.ProducerID != p.id || batch.FirstSequence != sequence || uint32(batch.CRC) != sum {
+			t.Errorf("producer id %d, sequence %d, checksum %x; want %d, %d, %x", batch.ProducerID, batch.FirstSequence, uint32(batch.CRC), p.id, sequence, sum)
+		}
+		data = data[size:]
+	}
+}
+
 func TestDescribeProducersTellsWhatTheLogHas(t *testing.T) {
 	broker := openBroker(t, Config{Dir: t.TempDir()})
 	p := newIdempotent(t, broker.Addr())

@@ -29,6 +29,7 @@ type server struct {
 	logger    *slog.Logger
 	ready     chan struct{} // closed when clients may come
 	closed    chan struct{}
+	topics    *topicNames
 	durable   *entrySyncer // nil without a directory, or if nothing is synced
 
 	mu struct {
@@ -41,7 +42,7 @@ type server struct {
 	}
 }
 
-func newServer(cfg Config, durable *entrySyncer) (*server, error) {
+func newServer(cfg Config, topics *topicNames, durable *entrySyncer) (*server, error) {
 	listener, err := net.Listen("tcp", cfg.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("embedded: listen on %q: %w", cfg.Listen, err)
@@ -51,6 +52,7 @@ func newServer(cfg Config, durable *entrySyncer) (*server, error) {
 		advertise: listener.Addr(),
 		known:     readableVersions(),
 		memory:    newMemory(),
+		topics:    topics,
 		durable:   durable,
 		logger:    cfg.Logger,
 		ready:     make(chan struct{}),
@@ -148,8 +150,12 @@ func (s *server) dropped(conn net.Conn, err error) {
 	}
 }
 
-// beforeAnswer makes durable what the answer says is done. If that fails, no answer leaves any more.
+// beforeAnswer makes durable what the answer says is done; if that fails, no answer leaves any more. Records in the answer are
+// given their producers' ids back.
 func (s *server) beforeAnswer(request outstanding, answer []byte) {
+	if request.key == keyFetch {
+		s.topics.rejoin(request.version, answer)
+	}
 	if s.durable == nil {
 		return
 	}

@@ -162,7 +162,7 @@ func validTopic(name string) bool {
 	return true
 }
 
-// topicNames knows the names of topics that have been written to by their id (Produce from version 13 on).
+// topicNames knows the names of topics that have been written to or read by their id (Produce and Fetch from version 13 on).
 type topicNames struct {
 	mu struct {
 		sync.Mutex
@@ -176,7 +176,7 @@ func newTopicNames() *topicNames {
 	return n
 }
 
-// name is the topic's name, empty if nobody has written to it by its id.
+// name is the topic's name, empty if nobody has written to it, or read it, by its id.
 func (n *topicNames) name(id [16]byte) string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
