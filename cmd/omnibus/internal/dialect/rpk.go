@@ -3,8 +3,11 @@ package dialect
 import (
 	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"net"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -85,15 +88,24 @@ type profile struct {
 // readProfile reads the profile that a file of rpk's names as its current one: all profiles of rpk.yaml, one alone as `rpk
 // profile print` shows it, or the rpk section of older versions.
 func readProfile(text string, origin func(line int) string) (said []Setting, mistakes []error) {
-	var file yaml.Node
-	if err := yaml.Unmarshal([]byte(text), &file); err != nil {
+	var file, more yaml.Node
+	documents := yaml.NewDecoder(strings.NewReader(text))
+	if err := documents.Decode(&file); err != nil && !errors.Is(err, io.EOF) {
 		return nil, []error{notYAML(err, origin)}
 	}
 	r := &profile{origin: origin}
 	if len(file.Content) == 0 {
 		return nil, nil
 	}
+	if err := documents.Decode(&more); err == nil {
+		r.mistake(&more, "a second document begins after ---: leave one of them in the file")
+	} else if !errors.Is(err, io.EOF) {
+		return nil, []error{notYAML(err, origin)}
+	}
 	whole := file.Content[0]
+	if whole.Kind != yaml.MappingNode {
+		r.mistake(whole, "it has no names with values: want profiles, or kafka_api")
+	}
 	if globals := under(whole, "globals"); globals != nil && len(globals.Content) > 0 {
 		r.say("globals", "", globals)
 	}
@@ -101,9 +113,9 @@ func readProfile(text string, origin func(line int) string) (said []Setting, mis
 	case under(whole, "profiles") != nil:
 		r.current(whole)
 	case under(whole, "rpk") != nil:
-		r.kafka(under(under(whole, "rpk"), "kafka_api"))
+		r.kafka(r.section(whole, "rpk"))
 	default:
-		r.kafka(under(whole, "kafka_api"))
+		r.kafka(whole)
 	}
 	return r.said, r.mistakes
 }
@@ -156,7 +168,7 @@ func (r *profile) current(whole *yaml.Node) {
 		}
 		names = append(names, own.Value)
 		if own.Value == name || name == "" && len(profiles.Content) == 1 {
-			r.kafka(under(p, "kafka_api"))
+			r.kafka(p)
 			return
 		}
 	}
@@ -164,22 +176,77 @@ func (r *profile) current(whole *yaml.Node) {
 }
 
 // kafka reads how the profile reaches Kafka.
-func (r *profile) kafka(api *yaml.Node) {
+func (r *profile) kafka(owner *yaml.Node) {
+	r.once(owner)
+	api := r.section(owner, "kafka_api")
+	r.once(api, "brokers", "tls", "sasl")
 	if brokers := under(api, "brokers"); brokers != nil {
-		var addresses []string
-		for _, b := range brokers.Content {
-			address := pointed(b).Value
-			if host, port := under(b, "address"), under(b, "port"); host != nil && port != nil {
-				address = net.JoinHostPort(host.Value, port.Value)
-			}
-			addresses = append(addresses, address)
-		}
-		r.say("brokers", strings.Join(addresses, ","), brokers)
+		r.brokers(brokers)
 	}
-	if tls := under(api, "tls"); tls != nil {
+	if tls := r.section(api, "tls"); tls != nil {
 		r.tls(tls)
 	}
-	r.each(under(api, "sasl"), map[string]string{"user": "user", "password": "pass", "mechanism": "sasl.mechanism", "type": "sasl.mechanism"})
+	r.each(r.section(api, "sasl"), map[string]string{"user": "user", "password": "pass", "mechanism": "sasl.mechanism", "type": "sasl.mechanism"})
+}
+
+// brokers reads a list of addresses, each a text or, as older versions had it, a host and a port.
+func (r *profile) brokers(list *yaml.Node) {
+	if list.Kind != yaml.SequenceNode {
+		r.mistake(list, "brokers is no list: want [host:port, …]")
+		return
+	}
+	var addresses []string
+	for _, b := range list.Content {
+		address := pointed(b).Value
+		if host, port := under(b, "address"), under(b, "port"); host != nil && port != nil {
+			address = net.JoinHostPort(host.Value, port.Value)
+		}
+		if address == "" {
+			r.mistake(b, "a broker has no address: want host:port")
+		}
+		addresses = append(addresses, address)
+	}
+	r.say("brokers", strings.Join(addresses, ","), list)
+}
+
+// section is what stands under a key, which has to be names with values: a login that was skipped would be none.
+func (r *profile) section(owner *yaml.Node, key string) *yaml.Node {
+	section := under(owner, key)
+	if section != nil && section.Kind != yaml.MappingNode {
+		r.mistake(section, "%s is no section: want names with values below it, such as %[1]s: {}", key)
+		return nil
+	}
+	return section
+}
+
+// once checks that a section has no name twice, takes none from elsewhere (which is not followed here), and has none but
+// these, if any are given.
+func (r *profile) once(section *yaml.Node, names ...string) {
+	if section = pointed(section); section == nil || section.Kind != yaml.MappingNode {
+		return
+	}
+	seen := make(map[string]bool)
+	for i := 0; i+1 < len(section.Content); i += 2 {
+		key := section.Content[i]
+		switch {
+		case key.Value == "<<":
+			r.mistake(key, "it takes names from another section (<<), which omnibus does not follow: write them out")
+		case seen[key.Value]:
+			r.mistake(key, "%s stands there twice: leave one of them out", nameOf(key))
+		case len(names) > 0 && !slices.Contains(names, key.Value):
+			r.mistake(key, "%s is none of the names that rpk has there: want %s", nameOf(key), strings.Join(names, ", "))
+		}
+		seen[key.Value] = true
+	}
+}
+
+// nameOf is a key as messages may have it: password:secret, without a blank behind the colon, is one key.
+func nameOf(key *yaml.Node) string {
+	end := strings.IndexFunc(key.Value, func(r rune) bool { return (r < 'a' || r > 'z') && r != '_' && r != '-' })
+	if end < 0 {
+		return fmt.Sprintf("%.100q", key.Value)
+	}
+	return fmt.Sprintf("%.100q, which goes on with what is not shown (a blank is missing behind the colon?),", key.Value[:end])
 }
 
 // tls reads a section that turns TLS on by being there, even empty.
@@ -198,12 +265,12 @@ func (r *profile) each(section *yaml.Node, names map[string]string) {
 	if section == nil {
 		return
 	}
+	r.once(section, slices.Sorted(maps.Keys(names))...)
 	for i := 0; i+1 < len(section.Content); i += 2 {
 		key, value := section.Content[i], pointed(section.Content[i+1])
-		name, known := names[key.Value]
+		name, is := names[key.Value]
 		switch {
-		case !known:
-			r.mistake(key, "%.100q is none of the names that rpk has there", key.Value)
+		case !is: // told by once
 		case value.Kind != yaml.ScalarNode:
 			r.mistake(key, "%s has more than one value", key.Value)
 		case value.Tag != "!!null":
