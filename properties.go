@@ -110,7 +110,7 @@ func (c *Config) Set(name, value string) (note string, err error) {
 	name, value = javaTrim(name), javaTrim(value)
 	key := javaKeyNamed(name)
 	if key == nil {
-		return unknownKey(name)
+		return unknownKey(name, value)
 	}
 	switch key.support {
 	case NoEffect:

@@ -105,6 +105,23 @@ func Guess(name string, names []string) string {
 	return guess
 }
 
+// nameBytesMax is longer than any setting's name, and undottedBytesMax than one that is a single word.
+const nameBytesMax, undottedBytesMax = 80, 24
+
+// Shown is an unknown name as messages may have it. What does not look like a name may be a secret that got into its place: a
+// line of a private key, a password that lost the name before it. Of that nothing is shown.
+func Shown(name, value string) string {
+	other := func(r rune) bool {
+		return r != '.' && r != '_' && r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+	}
+	dotted := strings.Trim(name, ".") != "" && strings.Contains(name, ".")
+	word := len(name) <= undottedBytesMax && !strings.ContainsAny(name, "0123456789") && strings.Trim(value, "=") != ""
+	if len(name) > nameBytesMax || strings.ContainsFunc(name, other) || !dotted && !word {
+		return "[hidden]"
+	}
+	return name
+}
+
 // slips counts the letters to insert, delete, replace or swap with their neighbour to turn a into b: the optimal
 // string alignment distance, over three rows of its table.
 func slips(a, b string) int {

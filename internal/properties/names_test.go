@@ -42,3 +42,22 @@ func TestSlipsCountsEdits(t *testing.T) {
 		}
 	}
 }
+
+func TestOnlyWhatLooksLikeANameIsShown(t *testing.T) {
+	for _, test := range []struct{ name, value, want string }{
+		{"sasl.pasword", "", "sasl.pasword"},
+		{"spring.kafka.bootstrap-servers", "a:1", "spring.kafka.bootstrap-servers"},
+		{"KafkaClient", "{", "KafkaClient"},
+		{"MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQDgzc0jrpQq3xFa", "", "[hidden]"}, // a line of a private key
+		{"oZlwv6JzYI61aKA44tyc0bxjY54ys1HO1dDhVb+G9nT64sF6Adu2Kmy7OdY+6iqf", "", "[hidden]"},
+		{"QkWx", "=", "[hidden]"}, // its last
+		{"hunter", "", "[hidden]"},
+		{"hunter2", "x", "[hidden]"},
+		{`"hunter";`, "x", "[hidden]"},
+		{strings.Repeat("a.", 50), "x", "[hidden]"},
+	} {
+		if got := Shown(test.name, test.value); got != test.want {
+			t.Errorf("%s=%s: %q, want %q", test.name, test.value, got, test.want)
+		}
+	}
+}

@@ -275,6 +275,24 @@ func TestASecretIsNoArgument(t *testing.T) {
 	}
 }
 
+// A key's file where one of settings is wanted is easily given, and what is said of it goes into logs.
+func TestAKeyInPlaceOfAFileOfSettingsIsNotShown(t *testing.T) {
+	key := "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEA\noZlwv6JzYI61aKA44tyc0bxjY5+G9nT64sF6Adu2Kmy\nQkWx==\n-----END PRIVATE KEY-----\n"
+	file := writeFile(t, key)
+	for _, dialect := range []string{"", "java", "librdkafka", "rpk"} {
+		f, _ := factory(nil)
+		_, err := (&Flags{Brokers: "a:1", ConfigFile: file, Dialect: dialect}).Open(t.Context(), f)
+		if err == nil {
+			t.Errorf("%q: a key is taken for settings", dialect)
+		}
+		for _, part := range []string{"MIIE", "oZlw", "QkWx"} {
+			if err != nil && strings.Contains(err.Error(), part) {
+				t.Errorf("%q: %v", dialect, err)
+			}
+		}
+	}
+}
+
 func TestAFileWithASecretIsForItsOwnerAlone(t *testing.T) {
 	for _, text := range []string{
 		saslScheme,

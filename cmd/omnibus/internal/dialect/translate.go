@@ -104,7 +104,11 @@ func (t *translation) apply(name string, e entry) {
 	case !known && t.java.has(name):
 		t.set(name, e.Value, e)
 	case !known:
-		t.mistake(e, "it is a setting neither of %s nor of Java's producer%s", t.owner, t.guess(name))
+		guess := t.guess(name)
+		if guess == "" {
+			e.Name = properties.Shown(e.Name, e.Value)
+		}
+		t.mistake(e, "it is a setting neither of %s nor of Java's producer%s", t.owner, guess)
 	case slices.Contains(r.unless, strings.ToLower(e.Value)):
 	case r.idle != "":
 		t.note(e, "%s", r.idle)
