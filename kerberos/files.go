@@ -55,7 +55,7 @@ func readBounded(path string) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case info.Size() > fileBytesMax:
-		return nil, fmt.Errorf("%s has %d bytes, at most %d are read: is it the right file?", path, info.Size(), fileBytesMax)
+		return nil, fmt.Errorf("a file of at most %d bytes, and %s has %d: is it the right one?", fileBytesMax, path, info.Size())
 	}
 	return os.ReadFile(path)
 }
@@ -64,11 +64,11 @@ func readBounded(path string) ([]byte, error) {
 func guarded(what, path string, read func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("%s is damaged: %v", path, p)
+			err = fmt.Errorf("%s that can be read, and %s is damaged: %v", what, path, p)
 		}
 	}()
 	if err := read(); err != nil {
-		return fmt.Errorf("%s cannot be read as %s: %w", path, what, err)
+		return fmt.Errorf("%s that can be read, which %s is not: is it the right file? (%w)", what, path, err)
 	}
 	return nil
 }
@@ -76,12 +76,12 @@ func guarded(what, path string, read func() error) (err error) {
 func readConfig(path string) (settings *config.Config, err error) {
 	data, err := readBounded(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("no Kerberos configuration at %s: name it by KRB5_CONFIG", path)
+		return nil, fmt.Errorf("a Kerberos configuration, and there is none at %s: name it by KRB5_CONFIG", path)
 	}
 	if err != nil {
 		return nil, err
 	}
-	err = guarded("krb5.conf", path, func() (err error) {
+	err = guarded("a krb5.conf", path, func() (err error) {
 		settings, err = config.NewFromString(string(data))
 		var unsupported config.UnsupportedDirective
 		if errors.As(err, &unsupported) {
@@ -96,7 +96,7 @@ func readConfig(path string) (settings *config.Config, err error) {
 func fromKeytab(id *Identity, settings *config.Config) (*client.Client, error) {
 	data, err := readBounded(id.Keytab)
 	if err != nil {
-		return nil, fmt.Errorf("keytab: %w", err)
+		return nil, fmt.Errorf("a keytab that can be read: %w", err)
 	}
 	keys := keytab.New()
 	if err := guarded("a keytab", id.Keytab, func() error { return keys.Unmarshal(data) }); err != nil {
