@@ -3,6 +3,7 @@ package kerberos
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"slices"
@@ -50,14 +51,19 @@ func configFile(said string) string {
 
 // readBounded is os.ReadFile for files of a sensible size.
 func readBounded(path string) ([]byte, error) {
-	info, err := os.Stat(path)
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, fileBytesMax+1)) // a device has no size that could be looked at
 	switch {
 	case err != nil:
 		return nil, err
-	case info.Size() > fileBytesMax:
-		return nil, fmt.Errorf("a file of at most %d bytes, and %s has %d: is it the right one?", fileBytesMax, path, info.Size())
+	case len(data) > fileBytesMax:
+		return nil, fmt.Errorf("a file of at most %d bytes, and %s has more: is it the right one?", fileBytesMax, path)
 	}
-	return os.ReadFile(path)
+	return data, nil
 }
 
 // guarded runs gokrb5's reading of a file, which panics at some that are damaged.

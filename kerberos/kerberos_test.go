@@ -195,3 +195,14 @@ func peer(t *testing.T, serve func(net.Conn)) (address string) {
 	}()
 	return listener.Addr().String()
 }
+
+func TestADeviceIsNotReadForEver(t *testing.T) {
+	const endless = "/dev/zero"
+	if _, err := os.Stat(endless); err != nil {
+		t.Skip(err)
+	}
+	conf, _ := files(t, "127.0.0.1:1")
+	if _, err := (kerberos.Identity{Principal: "alice", Keytab: endless, Config: conf}).Mechanism(); err == nil || !strings.Contains(err.Error(), endless) {
+		t.Errorf("%v", err)
+	}
+}
