@@ -1,6 +1,7 @@
 package accumulator
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/omnibus-kafka/omnibus/internal/batch"
@@ -8,12 +9,9 @@ import (
 	"github.com/omnibus-kafka/omnibus/internal/dispatch"
 )
 
-// What finished batches keep for another life: as many as a thousand busy partitions have under way, and, because their
-// manifests are memory that buffer.memory does not count, so many bytes of those.
-const (
-	batchesKept   = 8192
-	manifestsKept = 8 << 20
-)
+// manifestsKept is how many bytes finished batches keep for another life: their manifests are memory that buffer.memory does
+// not count.
+const manifestsKept = 8 << 20
 
 // Accumulator lets records board batches. One serves a whole producer.
 type Accumulator struct {
@@ -27,8 +25,9 @@ type Accumulator struct {
 
 	mu struct {
 		sync.Mutex
-		free  []*batch.Batch
-		bytes int // of their manifests
+		free   []*batch.Batch
+		bytes  int // of their manifests
+		unused int // of the free ones, since the last Trim: the oldest
 	}
 }
 
@@ -51,6 +50,7 @@ func (a *Accumulator) takeBatch() *batch.Batch {
 		a.mu.free[n-1] = nil
 		a.mu.free = a.mu.free[:n-1]
 		a.mu.bytes -= b.ManifestBytes()
+		a.mu.unused = min(a.mu.unused, n-1)
 		return b
 	}
 	return batch.New()
@@ -62,10 +62,22 @@ func (a *Accumulator) putBatch(b *batch.Batch) {
 	bytes := b.ManifestBytes()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if len(a.mu.free) < batchesKept && a.mu.bytes+bytes <= manifestsKept {
+	if a.mu.bytes+bytes <= manifestsKept {
 		a.mu.free = append(a.mu.free, b)
 		a.mu.bytes += bytes
 	}
+}
+
+// Trim gives batches back to the garbage collector that were not needed at any moment since the last Trim. It is meant to be
+// called every now and then, seconds apart.
+func (a *Accumulator) Trim() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, b := range a.mu.free[:a.mu.unused] {
+		a.mu.bytes -= b.ManifestBytes()
+	}
+	a.mu.free = slices.Clone(a.mu.free[a.mu.unused:])
+	a.mu.unused = len(a.mu.free)
 }
 
 // ReleaseBatch drops a reference to the batch; with the last one its slabs go back to the pool and the batch itself is

@@ -275,12 +275,12 @@ func TestRecordsWithACallbackBeginNoBatchWhileCallbacksAreBehind(t *testing.T) {
 		if err := add(0); err != nil {
 			t.Errorf("into a batch that has begun: %v", err)
 		}
-		s.pool.Put(p.CloseBatch(p.mu.open))
+		s.close(p, p.mu.open)
 		if err := add(0); !errors.Is(err, dispatch.ErrLaneFull) {
 			t.Errorf("with callbacks behind: %v", err)
 		}
 		s.add(p, 10) // a record without a callback does not wait
-		s.pool.Put(p.CloseBatch(p.mu.open))
+		s.close(p, p.mu.open)
 		admitted := make(chan error)
 		go func() { admitted <- add(time.Minute) }()
 		synctest.Wait()
@@ -477,7 +477,7 @@ func TestAppendAllocatesNothingOnceWarm(t *testing.T) {
 		partitions = s.Inbox.Take(partitions[:0])
 		_, batches = p.TakeNews(batches[:0])
 		for _, b := range batches {
-			s.pool.Put(p.CloseBatch(b))
+			s.close(p, b)
 			s.ReleaseBatch(b)
 		}
 	}
@@ -516,7 +516,7 @@ func TestSlabsOfAnAckedBatchGoBackAheadOfIt(t *testing.T) {
 	s := newStop(t, 1<<20, 1, &Settings{BatchBytes: 1000, BatchBytesMax: 1000})
 	s.add(s.partition(0), 10)
 	_, batches := s.news(s.partition(0))
-	s.partition(0).CloseBatch(batches[0])
+	s.close(s.partition(0), batches[0])
 	s.ReleaseSlabs(batches[0])
 	s.empty()
 	s.ReleaseBatch(batches[0]) // returns nothing twice
@@ -567,4 +567,22 @@ func TestTenThousandPartitionsThatAreNearlyIdleTakeLittleMemory(t *testing.T) {
 		}
 	}
 	s.empty()
+}
+
+func TestBatchesThatAreNotNeededAreGivenUp(t *testing.T) {
+	s := newStop(t, 1<<20, 1, &Settings{BatchBytes: 1000, BatchBytesMax: 1000})
+	for range 10 {
+		s.putBatch(batch.New())
+	}
+	s.Trim() // since the last one, all of them were needed
+	if n := len(s.mu.free); n != 10 {
+		t.Fatalf("%d of 10 batches are kept", n)
+	}
+	a, b := s.takeBatch(), s.takeBatch()
+	s.putBatch(a)
+	s.putBatch(b)
+	s.Trim()
+	if n := len(s.mu.free); n != 2 {
+		t.Errorf("%d batches are kept, 2 were needed at a time", n)
+	}
 }

@@ -63,7 +63,7 @@ func (s *stop) leave(partitions []*Partition, batches []*batch.Batch) ([]*Partit
 	for _, p := range partitions {
 		_, batches = p.TakeNews(batches[:0])
 		for _, b := range batches {
-			if spare := p.CloseBatch(b); spare != nil {
+			if spare, _ := p.CloseBatch(b, p.Settings.BatchBytes); spare != nil {
 				s.pool.Put(spare)
 			}
 			p.Departed(1)

@@ -67,10 +67,16 @@ func (s *stop) news(p *Partition) (Signal, []*batch.Batch) {
 	return p.TakeNews(nil)
 }
 
+// close ends the boarding of a batch.
+func (s *stop) close(p *Partition, b *batch.Batch) {
+	spare, _ := p.CloseBatch(b, p.Settings.BatchBytes)
+	s.pool.Put(spare)
+}
+
 // depart closes a batch, reads its records' values and releases it.
 func (s *stop) depart(p *Partition, b *batch.Batch) [][]byte {
 	s.t.Helper()
-	s.pool.Put(p.CloseBatch(b))
+	s.close(p, b)
 	p.Departed(1)
 	records, _, err := b.Records()
 	if err != nil {

@@ -176,6 +176,10 @@ func (p *Partition) Accepted() int64 {
 func (p *Partition) SetReady(sizeBytes int) (reached bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return p.setReadyLocked(sizeBytes)
+}
+
+func (p *Partition) setReadyLocked(sizeBytes int) (reached bool) {
 	p.mu.readyBytes = sizeBytes
 	reached = p.mu.open != nil && p.mu.open.Bytes() >= sizeBytes
 	if reached {
@@ -204,14 +208,15 @@ func (p *Partition) ease() {
 	p.easeLocked()
 }
 
-// CloseBatch ends the boarding of b, if it is still boarding, and returns slabs it did not need.
-func (p *Partition) CloseBatch(b *batch.Batch) (spare *bufferpool.Slab) {
+// CloseBatch ends the boarding of b, if it is still boarding, and returns slabs it did not need. It is SetReady for the
+// batches that follow.
+func (p *Partition) CloseBatch(b *batch.Batch, sizeBytes int) (spare *bufferpool.Slab, reached bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.mu.open != b {
-		return nil
+	if p.mu.open == b {
+		spare = p.closeLocked()
 	}
-	return p.closeLocked()
+	return spare, p.setReadyLocked(sizeBytes)
 }
 
 // TakeNews returns the signals raised and the batches begun since the last call, oldest first, appended to dst.

@@ -121,7 +121,7 @@ func TestFullIsToldOncePerBatchAtTheSizeThatWasNamed(t *testing.T) {
 	if full() {
 		t.Error("told although SetReady said so")
 	}
-	s.pool.Put(p.CloseBatch(p.mu.open))
+	s.close(p, p.mu.open)
 	if p.SetReady(1) {
 		t.Error("nothing boards, so nothing is full")
 	}
@@ -198,7 +198,7 @@ func TestCloseBatchLeavesAnotherBatchAlone(t *testing.T) {
 	s := newStop(t, 1<<20, 1, &Settings{BatchBytes: 1000, BatchBytesMax: 1000})
 	p := s.partition(0)
 	s.add(p, 10)
-	if p.CloseBatch(batch.New()) != nil || p.mu.open == nil {
+	if spare, _ := p.CloseBatch(batch.New(), 1000); spare != nil || p.mu.open == nil {
 		t.Error("closed a batch that was not meant")
 	}
 }

@@ -205,6 +205,7 @@ func (p *Pipeline) trim(ctx context.Context) {
 		select {
 		case <-ticker.C:
 			p.pool.Trim()
+			p.Accumulator.Trim()
 		case <-ctx.Done():
 			return
 		}

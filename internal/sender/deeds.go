@@ -24,10 +24,10 @@ type deeds struct{ *Sender }
 // once a batch.
 func (s deeds) age(b *batch.Batch) time.Duration { return max(s.now-b.Created, 0) }
 
-func (s deeds) CloseBatch(p *accumulator.Partition, b *batch.Batch) {
-	if spare := p.CloseBatch(b); spare != nil {
-		s.around.Accumulator.Pool().Put(spare)
-	}
+func (s deeds) CloseBatch(p *accumulator.Partition, b *batch.Batch, readyBytes int) (reached bool) {
+	spare, reached := p.CloseBatch(b, readyBytes)
+	s.around.Accumulator.Pool().Put(spare)
+	return reached
 }
 
 func (s deeds) SetReady(p *accumulator.Partition, sizeBytes int) bool { return p.SetReady(sizeBytes) }

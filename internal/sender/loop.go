@@ -19,7 +19,7 @@ import (
 type Surroundings struct {
 	Accumulator *accumulator.Accumulator
 	Broker      *broker.Config
-	// Used tells that a topic is in use, once a batch.
+	// Used tells that a topic is in use, every now and then.
 	Used func(topic string)
 	// Refresh asks for new metadata of a topic because of an error of its own, RefreshAll of everything because a
 	// connection was lost.
@@ -78,6 +78,9 @@ type Sender struct {
 	// helpers counts goroutines that dial, fetch ids and compress.
 	helpers sync.WaitGroup
 }
+
+// usedEvery is how often it is told that a topic is in use: often enough for one that nobody used for minutes to be forgotten.
+const usedEvery = time.Second
 
 // step is an event on its way to the core.
 type step func(now time.Duration)
@@ -152,10 +155,12 @@ func (s *Sender) takeNews(now time.Duration) {
 		}
 		var signals accumulator.Signal
 		signals, s.fresh = p.TakeNews(s.fresh[:0])
-		if len(s.fresh) > 0 {
+		l := p.Sender.(*core.Lane)
+		if len(s.fresh) > 0 && (l.Topic.Used == 0 || now-l.Topic.Used >= usedEvery) {
+			l.Topic.Used = now
 			s.around.Used(p.Topic.Name)
 		}
-		s.core.News(now, p.Sender.(*core.Lane), signals, s.fresh)
+		s.core.News(now, l, signals, s.fresh)
 		clear(s.fresh)
 	}
 	clear(s.partitions[len(later):])

@@ -181,8 +181,8 @@ func (c *Core) fail(p Passenger, err error) {
 
 // failWaiting ends a batch that is on no request.
 func (c *Core) failWaiting(l *Lane, b *batch.Batch, err error, where string) {
-	if !b.Sender.Departed {
-		c.do.CloseBatch(l.Part, b)
+	if !b.Sender.Departed && c.do.CloseBatch(l.Part, b, l.Part.Settings.ReadyBytes(l.InFlight)) {
+		l.full = true
 	}
 	if b.Sender.Numbered {
 		l.gap = true

@@ -1,7 +1,6 @@
 package core
 
 import (
-	"container/heap"
 	"math/rand/v2"
 	"time"
 
@@ -48,13 +47,15 @@ type Topic struct {
 	Name   string
 	ID     [16]byte
 	Config TopicConfig
-	place  int // among all topics
+	place  int32 // among all topics
 	lanes  []*Lane
 	// fitsBytes is the largest batch that the topic took.
 	fitsBytes int
 	// mute is set once a broker refused to tell what it has of the topic: this client may write it, not read it.
 	mute  bool
 	times answers.Times
+	// Used is when the loop last told that the topic is in use.
+	Used time.Duration
 }
 
 // Core decides. See the package doc; every method with a now is a step.
@@ -123,8 +124,11 @@ func (c *Core) place(l *Lane) {
 	switch {
 	case l.leader == nil:
 		return
-	case leaves && due <= c.now && l.queued.ready:
+	case leaves && due <= c.now && l.queued.in == readyQueue:
 		l.queued.why = why // and it keeps its turn
+		return
+	case leaves && due > c.now && l.queued.in == lingerQueue && l.queued.due == due:
+		l.queued.company = why == batch.ReasonLinger
 		return
 	}
 	l.leader.dequeue(l)
@@ -289,9 +293,8 @@ func (c *Core) Tick(now time.Duration) {
 	c.now = now
 	c.expire()
 	for _, n := range c.Nodes {
-		for len(n.lingering) > 0 && n.lingering[0].queued.due <= now {
-			l := heap.Pop(&n.lingering).(*Lane)
-			c.place(l)
+		for l := n.firstDue(); l != nil && l.queued.due <= now; l = n.firstDue() {
+			c.place(l) // among those ready, or nowhere
 		}
 		c.pump(n)
 	}
@@ -319,8 +322,8 @@ func (c *Core) Next() time.Duration {
 		next = batch.Sooner(next, c.leaderless)
 	}
 	for _, n := range c.Nodes {
-		if len(n.lingering) > 0 {
-			next = batch.Sooner(next, n.lingering[0].queued.due)
+		if l := n.firstDue(); l != nil {
+			next = batch.Sooner(next, l.queued.due)
 		}
 		if n.readyNow == 0 {
 			continue

@@ -23,7 +23,9 @@ type trips struct {
 	offset   int64 // of the next record, in all partitions
 }
 
-func (s *trips) CloseBatch(p *accumulator.Partition, b *batch.Batch) { s.stage.CloseBatch(p, b) }
+func (s *trips) CloseBatch(p *accumulator.Partition, b *batch.Batch, readyBytes int) bool {
+	return s.stage.CloseBatch(p, b, readyBytes)
+}
 
 func (s *trips) SetReady(p *accumulator.Partition, sizeBytes int) bool {
 	return s.stage.SetReady(p, sizeBytes)

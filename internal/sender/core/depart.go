@@ -47,8 +47,7 @@ func (c *Core) depart(n *Node) bool {
 // another request for them would cost more than the little they might still collect.
 func (c *Core) boardCompany(r *Request) {
 	n := r.Node
-	for len(n.lingering) > 0 && r.Bytes < c.Config.RequestBytesMax {
-		l := n.lingering[0]
+	for l := n.firstDue(); l != nil && r.Bytes < c.Config.RequestBytesMax; l = n.firstDue() {
 		if !l.queued.company || l.queued.due > c.now+l.Topic.Config.Linger/4 || !c.board(r, l, batch.ReasonCompany) {
 			return
 		}
@@ -66,7 +65,7 @@ func (c *Core) board(r *Request, l *Lane, why batch.Reason) bool {
 	if len(r.Batches) > 0 && r.acks != l.Topic.Config.Acks {
 		return false
 	}
-	c.do.CloseBatch(l.Part, b)
+	reached := c.do.CloseBatch(l.Part, b, l.Part.Settings.ReadyBytes(l.InFlight+1))
 	if c.cutToFit(l, b) {
 		b = l.next(c.inFlightMax(l))
 	}
@@ -77,8 +76,9 @@ func (c *Core) board(r *Request, l *Lane, why batch.Reason) bool {
 	l.leader.dequeue(l)
 	r.acks = l.Topic.Config.Acks
 	r.Bytes += b.Bytes() + perPartitionBytes
-	r.Batches = append(r.Batches, Passenger{Lane: l, Batch: b, number: l.Part.Number})
+	r.Batches = append(r.Batches, Passenger{Lane: l, Batch: b, number: l.Part.Number, place: l.Topic.place})
 	c.leave(r, l, b, why)
+	l.full = reached
 	return true
 }
 
@@ -98,7 +98,6 @@ func (c *Core) leave(r *Request, l *Lane, b *batch.Batch, why batch.Reason) {
 	b.Sender.Attempts++
 	b.Retain()
 	l.InFlight++
-	l.full = c.do.SetReady(l.Part, l.Part.Settings.ReadyBytes(l.InFlight))
 	if l.Topic.Config.Codec != compress.None && !b.Encoded() {
 		r.encoding++
 		c.encoding++

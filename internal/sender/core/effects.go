@@ -12,8 +12,8 @@ import (
 // Effects are the deeds that the core decides on. The loop carries them out; tests write them down. None of them blocks,
 // and none calls the core: what follows a deed is a step of its own.
 type Effects interface {
-	// CloseBatch ends the boarding of a batch, if it is still boarding.
-	CloseBatch(p *accumulator.Partition, b *batch.Batch)
+	// CloseBatch ends the boarding of a batch, if it is still boarding, and does what SetReady does.
+	CloseBatch(p *accumulator.Partition, b *batch.Batch, readyBytes int) (reached bool)
 	// SetReady names the size at which the boarding batch is full and reports whether it has it already.
 	SetReady(p *accumulator.Partition, sizeBytes int) (reached bool)
 	// Encode compresses a batch on a worker; Encoded follows.

@@ -47,13 +47,28 @@ type Lane struct {
 
 // queuePlace is a lane's place in the queues of its leader.
 type queuePlace struct {
-	ready bool
+	in queue
 	// company is set when the lane may leave before it is due: it lingers, it does not back off.
 	company bool
 	why     batch.Reason
-	ticket  uint64 // of the only valid entry in any Node.ready; the lane's own count, because leaders change
-	index   int    // in Node.lingering, -1 if not there
+	ticket  uint64 // of its place; the lane's own count, because leaders change
 	due     time.Duration
+}
+
+// queue is one of a node's queues.
+type queue uint8
+
+const (
+	noQueue queue = iota
+	readyQueue
+	lingerQueue
+)
+
+// enter gives the lane its place in a queue.
+func (l *Lane) enter(q queue, due time.Duration) ticket {
+	l.queued.ticket++
+	l.queued.in, l.queued.due = q, due
+	return ticket{l, l.queued.ticket, due}
 }
 
 // next is the batch that leaves next, or nil if none may leave now. limit is the most batches in flight.

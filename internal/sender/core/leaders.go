@@ -31,12 +31,11 @@ var ErrMoved = errors.New("the broker has another address now")
 // AddPartitions makes partitions of a topic known.
 func (c *Core) AddPartitions(t *Topic, partitions []*accumulator.Partition) {
 	if len(t.lanes) == 0 {
-		t.place = len(c.topics)
+		t.place = int32(len(c.topics))
 		c.topics = append(c.topics, t)
 	}
 	for _, p := range partitions {
 		l := &Lane{Part: p, Topic: t, epoch: -1}
-		l.queued.index = -1
 		p.Sender = l
 		t.lanes = append(t.lanes, l)
 	}

@@ -1,7 +1,7 @@
 package core
 
 import (
-	"container/heap"
+	"cmp"
 	"slices"
 	"time"
 
@@ -36,26 +36,29 @@ type Node struct {
 	// departures are requests that are being encoded, in the order in which they will be sent.
 	departures []*Request
 
-	ready     []readyLane // lanes whose next batch is due, first come first served, with stale entries among them
-	readyNow  int         // those that are not stale
-	lingering laneHeap    // lanes whose next batch is due at a time
+	ready        []ticket // lanes whose next batch is due, first come first served, with stale tickets among them
+	readyNow     int      // those that are not stale
+	lingering    dueHeap  // lanes whose next batch is due at a time, likewise
+	lingeringNow int
 
 	// Of the loop; the core only keeps them.
 	Conn    *broker.Conn
 	LastErr error
 }
 
-// readySpare is how many stale entries a node's ready list may have whatever its length.
-const readySpare = 64
+// staleSpare is how many stale tickets a node's queue may hold whatever its length.
+const staleSpare = 64
 
-// readyLane is an entry of Node.ready; it is stale when the lane has another ticket.
-type readyLane struct {
+// ticket is a lane's place in a queue. It is stale once the lane has another one, and dropped when its turn comes: to take it
+// out of the midst of thousands would touch the lane of each that moves up, and of thousands none is in a cache.
+type ticket struct {
 	lane   *Lane
-	ticket uint64
+	number uint64
+	due    time.Duration // 0 among those that are ready
 }
 
-// valid reports whether the entry is not stale.
-func (r readyLane) valid() bool { return r.lane.queued.ready && r.lane.queued.ticket == r.ticket }
+// valid reports whether the ticket is not stale.
+func (t *ticket) valid() bool { return t.lane.queued.in != noQueue && t.lane.queued.ticket == t.number }
 
 // slots is how many more requests the node takes.
 func (n *Node) slots(limit int) int { return limit - n.unanswered - len(n.departures) }
@@ -68,55 +71,79 @@ func (n *Node) away() bool { return n.link != linkUp && n.Failures > 0 }
 
 // enqueue makes the lane leave when its turn comes.
 func (n *Node) enqueue(l *Lane, why batch.Reason) {
-	if len(n.ready) > 2*n.readyNow+readySpare { // nobody leaves while the node is away, but batches expire
-		n.ready = slices.DeleteFunc(n.ready, func(r readyLane) bool { return !r.valid() })
+	if len(n.ready) > 2*n.readyNow+staleSpare { // nobody leaves while the node is away, but batches expire
+		n.ready = slices.DeleteFunc(n.ready, func(t ticket) bool { return !t.valid() })
 	}
 	n.readyNow++
-	l.queued.ticket++
-	l.queued.ready, l.queued.why = true, why
-	n.ready = append(n.ready, readyLane{l, l.queued.ticket})
+	l.queued.why = why
+	n.ready = append(n.ready, l.enter(readyQueue, 0))
 }
 
 // linger makes the lane leave at a time.
 func (n *Node) linger(l *Lane, due time.Duration, company bool) {
-	l.queued.due, l.queued.company = due, company
-	heap.Push(&n.lingering, l)
+	if len(n.lingering) > 2*n.lingeringNow+staleSpare { // most leave before they are due
+		n.lingering = slices.DeleteFunc(n.lingering, func(t ticket) bool { return !t.valid() })
+		slices.SortStableFunc(n.lingering, func(a, b ticket) int { return cmp.Compare(a.due, b.due) }) // sorted, it is a heap
+	}
+	n.lingeringNow++
+	l.queued.company = company
+	n.lingering.push(l.enter(lingerQueue, due))
 }
 
-// dequeue takes the lane out of the queues, wherever it is.
+// dequeue takes the lane out of the queue that it is in, if any.
 func (n *Node) dequeue(l *Lane) {
-	if l.queued.ready {
-		l.queued.ready = false
+	switch l.queued.in {
+	case readyQueue:
 		n.readyNow--
+	case lingerQueue:
+		n.lingeringNow--
 	}
-	if l.queued.index >= 0 {
-		heap.Remove(&n.lingering, l.queued.index)
+	l.queued.in = noQueue
+}
+
+// firstDue is the lane that lingers and is due first, or nil.
+func (n *Node) firstDue() *Lane {
+	for len(n.lingering) > 0 {
+		if n.lingering[0].valid() {
+			return n.lingering[0].lane
+		}
+		n.lingering.drop()
 	}
+	return nil
 }
 
-// laneHeap orders lanes by when they are due.
-type laneHeap []*Lane
+// dueHeap is a binary heap of tickets, the first one due at its top. As a rule they come in the order in which they are due,
+// and stay where they are appended.
+type dueHeap []ticket
 
-func (h laneHeap) Len() int           { return len(h) }
-func (h laneHeap) Less(i, j int) bool { return h[i].queued.due < h[j].queued.due }
-func (h laneHeap) Swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].queued.index, h[j].queued.index = i, j
+func (h *dueHeap) push(t ticket) {
+	*h = append(*h, t)
+	s, i := *h, len(*h)-1
+	for up := (i - 1) / 2; i > 0 && t.due < s[up].due; up = (i - 1) / 2 {
+		s[i] = s[up]
+		i = up
+	}
+	s[i] = t
 }
 
-// Push is heap.Interface's.
-func (h *laneHeap) Push(x any) {
-	l := x.(*Lane)
-	l.queued.index = len(*h)
-	*h = append(*h, l)
-}
-
-// Pop is heap.Interface's.
-func (h *laneHeap) Pop() any {
-	old := *h
-	l := old[len(old)-1]
-	old[len(old)-1] = nil
-	*h = old[:len(old)-1]
-	l.queued.index = -1
-	return l
+// drop takes the first one off.
+func (h *dueHeap) drop() {
+	last := len(*h) - 1
+	t := (*h)[last]
+	(*h)[last] = ticket{}
+	*h = (*h)[:last]
+	s, i := *h, 0
+	for down := 1; down < last; down = 2*i + 1 {
+		if right := down + 1; right < last && s[right].due < s[down].due {
+			down = right
+		}
+		if t.due <= s[down].due {
+			break
+		}
+		s[i] = s[down]
+		i = down
+	}
+	if last > 0 {
+		s[i] = t
+	}
 }

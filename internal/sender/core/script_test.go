@@ -487,7 +487,7 @@ func (s *script) abort(*command) { s.core.Abort(s.now, errors.New("producer clos
 func (s *script) state(*command) {
 	links := []string{"down", "connecting", "up", "closing"}
 	for _, n := range s.core.Nodes {
-		s.print("node %d %s unanswered=%d departing=%d ready=%d lingering=%d", n.ID, links[n.link], n.unanswered, len(n.departures), n.readyNow, len(n.lingering))
+		s.print("node %d %s unanswered=%d departing=%d ready=%d lingering=%d", n.ID, links[n.link], n.unanswered, len(n.departures), n.readyNow, n.lingeringNow)
 	}
 	for _, t := range s.core.topics {
 		for _, l := range t.lanes {

@@ -13,6 +13,11 @@ import (
 
 // The effects of a script: what the core does is carried out as far as memory goes, and written down.
 
+func (s *script) CloseBatch(p *accumulator.Partition, b *batch.Batch, readyBytes int) bool {
+	s.ready[p] = readyBytes
+	return s.stage.CloseBatch(p, b, readyBytes)
+}
+
 func (s *script) SetReady(p *accumulator.Partition, sizeBytes int) bool {
 	s.ready[p] = sizeBytes
 	return s.stage.SetReady(p, sizeBytes)

@@ -114,7 +114,11 @@ func (s *stage) next() (time.Duration, bool) {
 	return max(next, s.now), next != 0
 }
 
-func (s *stage) CloseBatch(p *accumulator.Partition, b *batch.Batch) { s.pool.Put(p.CloseBatch(b)) }
+func (s *stage) CloseBatch(p *accumulator.Partition, b *batch.Batch, readyBytes int) (reached bool) {
+	spare, reached := p.CloseBatch(b, readyBytes)
+	s.pool.Put(spare)
+	return reached
+}
 
 func (s *stage) SetReady(p *accumulator.Partition, sizeBytes int) bool { return p.SetReady(sizeBytes) }
 
@@ -135,7 +139,7 @@ func (s *stage) leak() error {
 	}
 	for _, t := range s.core.topics {
 		for _, l := range t.lanes {
-			if len(l.batches) != 0 || l.InFlight != 0 || l.queued.ready || l.queued.index >= 0 {
+			if len(l.batches) != 0 || l.InFlight != 0 || l.queued.in != noQueue {
 				complain("lane %s: %d batches, %d in flight, queued %+v", laneName(l), len(l.batches), l.InFlight, l.queued)
 			}
 		}

@@ -19,8 +19,10 @@ import (
 // the schedule's own.
 type effects struct{ *schedule }
 
-func (s effects) CloseBatch(p *accumulator.Partition, b *batch.Batch) {
-	s.client.pool.Put(p.CloseBatch(b))
+func (s effects) CloseBatch(p *accumulator.Partition, b *batch.Batch, readyBytes int) (reached bool) {
+	spare, reached := p.CloseBatch(b, readyBytes)
+	s.client.pool.Put(spare)
+	return reached
 }
 
 func (s effects) SetReady(p *accumulator.Partition, sizeBytes int) bool { return p.SetReady(sizeBytes) }
