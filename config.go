@@ -128,8 +128,8 @@ type Config struct {
 	// brokers' own 10m, so that it is this side that closes; None, Java's -1, for keeping it. Java:
 	// connections.max.idle.ms.
 	ConnectionIdle time.Duration
-	// SendBufferBytes is the size asked for a socket's send buffer. Range 1 to 2147483647. Default 131072 (128 KiB);
-	// None, Java's -1, for the operating system's own, which on long fast lines is the better choice.
+	// SendBufferBytes is the size asked for a socket's send buffer. Range 1 to 2147483647. Default 524288 (512 KiB; Java's is
+	// 128 KiB); None, Java's -1, for the operating system's own, which on long fast lines is the better choice.
 	// Java: send.buffer.bytes.
 	SendBufferBytes int
 	// ReceiveBufferBytes is the size asked for a socket's receive buffer. Range 1 to 2147483647. Default 32768 (32 KiB);

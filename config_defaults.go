@@ -64,7 +64,7 @@ var countLimits = []limit[int]{
 	{"MaxRequestBytes", "max.request.size", func(c *Config) *int { return &c.MaxRequestBytes }, 1 << 20, 1, math.MaxInt32, 0, ""},
 	{"MaxInFlight", "max.in.flight.requests.per.connection", func(c *Config) *int { return &c.MaxInFlight }, 5, 1, math.MaxInt32, 0, ""},
 	{"Retries", "retries", func(c *Config) *int { return &c.Retries }, math.MaxInt32, 0, math.MaxInt32, 0, "no retry"},
-	{"SendBufferBytes", "send.buffer.bytes", func(c *Config) *int { return &c.SendBufferBytes }, 128 << 10, 1, math.MaxInt32, None, "the operating system's size"},
+	{"SendBufferBytes", "send.buffer.bytes", func(c *Config) *int { return &c.SendBufferBytes }, 512 << 10, 1, math.MaxInt32, None, "the operating system's size"},
 	{"ReceiveBufferBytes", "receive.buffer.bytes", func(c *Config) *int { return &c.ReceiveBufferBytes }, 32 << 10, 1, math.MaxInt32, None, "the operating system's size"},
 }
 

@@ -67,9 +67,11 @@ func mayImport() map[string][]string {
 		"internal/settling":         {"internal/broker", "internal/idempotence"},
 		"internal/accumulator": {"internal/batch", "internal/bufferpool", "internal/dispatch", "internal/partitioner",
 			"internal/wire"},
+		"internal/sender/agenda":  nil,
 		"internal/sender/answers": {"internal/wire"},
 		"internal/sender/core": {"internal/accumulator", "internal/backoff", "internal/batch", "internal/broker", "internal/bufferpool",
-			"internal/compress", "internal/idempotence", "internal/sender/answers", "internal/settling", "internal/wire"},
+			"internal/compress", "internal/idempotence", "internal/sender/agenda", "internal/sender/answers", "internal/settling",
+			"internal/wire"},
 		"internal/sender": {"internal/accumulator", "internal/batch", "internal/broker", "internal/bufferpool", "internal/compress",
 			"internal/histogram", "internal/idempotence", "internal/sender/answers", "internal/sender/core", "internal/settling", "internal/wire"},
 

@@ -52,7 +52,7 @@ func omnibusConfig(w workload.Workload) (omnibus.Config, error) {
 	}
 	config := omnibus.Config{
 		Compression: codec,
-		Linger:      w.Linger, BatchBytesMax: BatchBytes, MaxRequestBytes: BatchBytes, MaxInFlight: InFlight, BufferBytes: BufferBytes,
+		Linger:      w.Linger, BatchBytes: BatchBytes, BatchBytesMax: BatchBytes, MaxRequestBytes: BatchBytes, MaxInFlight: InFlight, BufferBytes: BufferBytes,
 	}
 	if w.Linger == 0 {
 		config.Linger = omnibus.None

@@ -17,7 +17,7 @@ func (c *Core) depart(n *Node) bool {
 	r := c.newRequest(n)
 	kept := n.ready[:0]
 	for i, entry := range n.ready {
-		if !entry.valid() {
+		if entry.stale() {
 			continue
 		}
 		if !c.board(r, entry.lane, entry.lane.queued.why) {

@@ -68,7 +68,7 @@ const (
 func (l *Lane) enter(q queue, due time.Duration) ticket {
 	l.queued.ticket++
 	l.queued.in, l.queued.due = q, due
-	return ticket{l, l.queued.ticket, due}
+	return ticket{l, l.queued.ticket}
 }
 
 // next is the batch that leaves next, or nil if none may leave now. limit is the most batches in flight.

@@ -152,7 +152,7 @@ func (c *Core) ConnectFailed(now time.Duration, n *Node) {
 	c.now = now
 	c.down(n)
 	for _, r := range n.ready {
-		if r.valid() {
+		if !r.stale() {
 			c.do.Refresh(r.lane.Topic.Name) // perhaps the partition is led elsewhere by now
 			break
 		}

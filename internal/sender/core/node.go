@@ -1,13 +1,13 @@
 package core
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
 	"github.com/omnibus-kafka/omnibus/internal/accumulator"
 	"github.com/omnibus-kafka/omnibus/internal/batch"
 	"github.com/omnibus-kafka/omnibus/internal/broker"
+	"github.com/omnibus-kafka/omnibus/internal/sender/agenda"
 )
 
 // linkState is the state of a node's connection.
@@ -36,9 +36,9 @@ type Node struct {
 	// departures are requests that are being encoded, in the order in which they will be sent.
 	departures []*Request
 
-	ready        []ticket // lanes whose next batch is due, first come first served, with stale tickets among them
-	readyNow     int      // those that are not stale
-	lingering    dueHeap  // lanes whose next batch is due at a time, likewise
+	ready        []ticket              // lanes whose next batch is due, first come first served, with stale tickets among them
+	readyNow     int                   // those that are not stale
+	lingering    agenda.Agenda[ticket] // lanes whose next batch is due at a time, likewise
 	lingeringNow int
 
 	// Of the loop; the core only keeps them.
@@ -49,16 +49,13 @@ type Node struct {
 // staleSpare is how many stale tickets a node's queue may hold whatever its length.
 const staleSpare = 64
 
-// ticket is a lane's place in a queue. It is stale once the lane has another one, and dropped when its turn comes: to take it
-// out of the midst of thousands would touch the lane of each that moves up, and of thousands none is in a cache.
+// ticket is a lane's place in a queue. It is stale once the lane has another one.
 type ticket struct {
 	lane   *Lane
 	number uint64
-	due    time.Duration // 0 among those that are ready
 }
 
-// valid reports whether the ticket is not stale.
-func (t *ticket) valid() bool { return t.lane.queued.in != noQueue && t.lane.queued.ticket == t.number }
+func (t ticket) stale() bool { return t.lane.queued.in == noQueue || t.lane.queued.ticket != t.number }
 
 // slots is how many more requests the node takes.
 func (n *Node) slots(limit int) int { return limit - n.unanswered - len(n.departures) }
@@ -72,7 +69,7 @@ func (n *Node) away() bool { return n.link != linkUp && n.Failures > 0 }
 // enqueue makes the lane leave when its turn comes.
 func (n *Node) enqueue(l *Lane, why batch.Reason) {
 	if len(n.ready) > 2*n.readyNow+staleSpare { // nobody leaves while the node is away, but batches expire
-		n.ready = slices.DeleteFunc(n.ready, func(t ticket) bool { return !t.valid() })
+		n.ready = slices.DeleteFunc(n.ready, ticket.stale)
 	}
 	n.readyNow++
 	l.queued.why = why
@@ -81,13 +78,12 @@ func (n *Node) enqueue(l *Lane, why batch.Reason) {
 
 // linger makes the lane leave at a time.
 func (n *Node) linger(l *Lane, due time.Duration, company bool) {
-	if len(n.lingering) > 2*n.lingeringNow+staleSpare { // most leave before they are due
-		n.lingering = slices.DeleteFunc(n.lingering, func(t ticket) bool { return !t.valid() })
-		slices.SortStableFunc(n.lingering, func(a, b ticket) int { return cmp.Compare(a.due, b.due) }) // sorted, it is a heap
+	if n.lingering.Len() > 2*n.lingeringNow+staleSpare { // most leave before they are due
+		n.lingering.Keep(func(t ticket) bool { return !t.stale() })
 	}
 	n.lingeringNow++
 	l.queued.company = company
-	n.lingering.push(l.enter(lingerQueue, due))
+	n.lingering.Add(due, l.enter(lingerQueue, due))
 }
 
 // dequeue takes the lane out of the queue that it is in, if any.
@@ -103,47 +99,11 @@ func (n *Node) dequeue(l *Lane) {
 
 // firstDue is the lane that lingers and is due first, or nil.
 func (n *Node) firstDue() *Lane {
-	for len(n.lingering) > 0 {
-		if n.lingering[0].valid() {
-			return n.lingering[0].lane
+	for n.lingering.Len() > 0 {
+		if _, t := n.lingering.First(); !t.stale() {
+			return t.lane
 		}
-		n.lingering.drop()
+		n.lingering.Drop()
 	}
 	return nil
-}
-
-// dueHeap is a binary heap of tickets, the first one due at its top. As a rule they come in the order in which they are due,
-// and stay where they are appended.
-type dueHeap []ticket
-
-func (h *dueHeap) push(t ticket) {
-	*h = append(*h, t)
-	s, i := *h, len(*h)-1
-	for up := (i - 1) / 2; i > 0 && t.due < s[up].due; up = (i - 1) / 2 {
-		s[i] = s[up]
-		i = up
-	}
-	s[i] = t
-}
-
-// drop takes the first one off.
-func (h *dueHeap) drop() {
-	last := len(*h) - 1
-	t := (*h)[last]
-	(*h)[last] = ticket{}
-	*h = (*h)[:last]
-	s, i := *h, 0
-	for down := 1; down < last; down = 2*i + 1 {
-		if right := down + 1; right < last && s[right].due < s[down].due {
-			down = right
-		}
-		if t.due <= s[down].due {
-			break
-		}
-		s[i] = s[down]
-		i = down
-	}
-	if last > 0 {
-		s[i] = t
-	}
 }

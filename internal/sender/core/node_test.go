@@ -1,8 +1,6 @@
 package core
 
 import (
-	"math/rand/v2"
-	"slices"
 	"testing"
 	"time"
 
@@ -14,7 +12,7 @@ func TestAnEntryAtAFormerLeaderStaysStale(t *testing.T) {
 	former.enqueue(l, batch.ReasonFull)
 	former.dequeue(l)
 	leader.enqueue(l, batch.ReasonFull)
-	if former.ready[0].valid() || !leader.ready[0].valid() {
+	if !former.ready[0].stale() || leader.ready[0].stale() {
 		t.Error("the former leader would send the lane's next batch")
 	}
 }
@@ -26,33 +24,8 @@ func TestStaleEntriesDoNotPileUpWhileANodeIsAway(t *testing.T) {
 		n.enqueue(comes, batch.ReasonLinger)
 		n.dequeue(comes)
 	}
-	if len(n.ready) > 2*staleSpare || n.readyNow != 1 || !n.ready[0].valid() {
+	if len(n.ready) > 2*staleSpare || n.readyNow != 1 || n.ready[0].stale() {
 		t.Errorf("%d entries, %d of them ready", len(n.ready), n.readyNow)
-	}
-}
-
-func TestLanesThatLingerAreDueInOrder(t *testing.T) {
-	n, random := new(Node), rand.New(rand.NewPCG(1, 2))
-	var wanted []time.Duration
-	for i := range 2000 {
-		l, due := new(Lane), time.Duration(i/2+random.IntN(50))
-		n.linger(l, due, true)
-		if random.IntN(3) == 0 {
-			n.dequeue(l)
-		} else {
-			wanted = append(wanted, due)
-		}
-	}
-	slices.Sort(wanted)
-	for i, due := range wanted {
-		l := n.firstDue()
-		if l == nil || l.queued.due != due {
-			t.Fatalf("lane %d of %d: %+v, wanted one due at %d", i, len(wanted), l, due)
-		}
-		n.dequeue(l)
-	}
-	if l := n.firstDue(); l != nil || n.lingeringNow != 0 || len(n.lingering) != 0 {
-		t.Errorf("%d lanes are left", n.lingeringNow)
 	}
 }
 
@@ -63,7 +36,7 @@ func TestStaleEntriesDoNotPileUpWhileOthersLinger(t *testing.T) {
 		n.linger(comes, time.Hour+time.Duration(i), true)
 		n.dequeue(comes)
 	}
-	if len(n.lingering) > 2*staleSpare || n.firstDue() != stays {
-		t.Errorf("%d tickets, %d of them good", len(n.lingering), n.lingeringNow)
+	if n.lingering.Len() > 2*staleSpare || n.firstDue() != stays {
+		t.Errorf("%d tickets, %d of them good", n.lingering.Len(), n.lingeringNow)
 	}
 }
