@@ -23,7 +23,7 @@ func (c *Core) depart(n *Node) bool {
 		if !c.board(r, entry.lane, entry.lane.queued.why) {
 			kept = append(kept, entry)
 		}
-		if r.Bytes >= c.Config.RequestBytesMax {
+		if r.full {
 			kept = append(kept, n.ready[i+1:]...)
 			break
 		}
@@ -47,7 +47,7 @@ func (c *Core) depart(n *Node) bool {
 // another request for them would cost more than the little they might still collect.
 func (c *Core) boardCompany(r *Request) {
 	n := r.Node
-	for l := n.firstDue(); l != nil && r.Bytes < c.Config.RequestBytesMax; l = n.firstDue() {
+	for l := n.firstDue(); l != nil && !r.full; l = n.firstDue() {
 		if !l.queued.company || l.queued.due > c.now+l.Topic.Config.Linger/4 || !c.board(r, l, batch.ReasonCompany) {
 			return
 		}
@@ -70,12 +70,14 @@ func (c *Core) board(r *Request, l *Lane, why batch.Reason) bool {
 		b = l.next(c.inFlightMax(l))
 	}
 	if len(r.Batches) > 0 && r.Bytes+b.Bytes()+perPartitionBytes > c.Config.RequestBytesMax {
-		l.full = true // it is closed now, and leaves with the next request
+		// It is closed now, and leaves with the next request. To look for one that still fits would close all the others too.
+		l.full, r.full = true, true
 		return false
 	}
 	l.leader.dequeue(l)
 	r.acks = l.Topic.Config.Acks
 	r.Bytes += b.Bytes() + perPartitionBytes
+	r.full = r.Bytes >= c.Config.RequestBytesMax
 	r.Batches = append(r.Batches, Passenger{Lane: l, Batch: b, number: l.Part.Number, place: l.Topic.place})
 	c.leave(r, l, b, why)
 	l.full = reached

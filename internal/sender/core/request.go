@@ -17,7 +17,8 @@ type Request struct {
 	Node     *Node
 	acks     int16
 	Bytes    int
-	encoding int // batches that are still on a worker
+	full     bool // no other batch boards it
+	encoding int  // batches that are still on a worker
 	Batches  []Passenger
 	// answers are filled by the connection's read loop before Done, one for each of Batches, in their order.
 	answers []answers.Answer
