@@ -18,8 +18,8 @@ import (
 const (
 	guardRounds   = 5
 	guardAttempts = 3
-	guardRecords = 1_000_000
-	guardSpan    = 200 * time.Millisecond // of a warm-up
+	guardRecords  = 1_000_000
+	guardSpan     = 200 * time.Millisecond // of a warm-up
 )
 
 // guardMemoryMax is the most memory that a process with buffer.memory at 32 MiB takes beside the payloads, in bytes. What is

@@ -3,6 +3,7 @@ package batch
 import (
 	"fmt"
 	"testing"
+	"unsafe"
 
 	"github.com/omnibus-kafka/omnibus/internal/wire"
 )
@@ -96,5 +97,12 @@ func TestSealAndResolveAllocateNothing(t *testing.T) {
 		}
 	}); allocs != 0 {
 		t.Errorf("Resolve and reading the outcomes allocate %v objects", allocs)
+	}
+}
+
+func TestABatchTakesWholeCacheLines(t *testing.T) {
+	const sizeClass = 512 // Go's classes of this size and the next smaller one begin anywhere in a line
+	if size := unsafe.Sizeof(Batch{}); size > sizeClass || size <= 480 {
+		t.Errorf("a Batch takes %d bytes, wanted up to %d and more than 480", size, sizeClass)
 	}
 }

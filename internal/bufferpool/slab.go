@@ -14,6 +14,7 @@ type Slab struct {
 	arena   *arena
 	unit    uint8
 	class   Class
+	_       [14]byte // to 64 bytes: they are made in arrays, and none shall have two cache lines
 }
 
 // spareMake is how many descriptors are made at once when none is spare.
