@@ -71,7 +71,7 @@ func TestOmnibusCostsLessThanHalfOfWhatFranzGoCosts(t *testing.T) {
 		t.Error(err)
 	}
 	for _, guard := range tooDear(summaries) {
-		t.Errorf("workload %s: more than %.2f of franz-go's CPU time a record", guard.workload, guard.ratioMax)
+		t.Errorf("workload %s: not measured, or above %.2f of franz-go's CPU time a record; see the table", guard.workload, guard.ratioMax)
 	}
 	for _, guard := range guards() {
 		ours, ok := compare.Of(summaries, "omnibus", guard.workload)

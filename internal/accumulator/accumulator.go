@@ -9,8 +9,9 @@ import (
 	"github.com/omnibus-kafka/omnibus/internal/dispatch"
 )
 
-// manifestsKept is how many bytes finished batches keep for another life: their manifests are memory that buffer.memory does
-// not count.
+// manifestsKept is how many bytes the manifests of finished batches keep for another life: they are memory that buffer.memory does
+// not count. The batches themselves, half a KiB each, are as many as were in use at a time: buffer.memory bounds these, and Trim
+// gives the others up.
 const manifestsKept = 8 << 20
 
 // Accumulator lets records board batches. One serves a whole producer.
@@ -76,7 +77,9 @@ func (a *Accumulator) Trim() {
 	for _, b := range a.mu.free[:a.mu.unused] {
 		a.mu.bytes -= b.ManifestBytes()
 	}
-	a.mu.free = slices.Clone(a.mu.free[a.mu.unused:])
+	if a.mu.unused > 0 {
+		a.mu.free = slices.Clone(a.mu.free[a.mu.unused:])
+	}
 	a.mu.unused = len(a.mu.free)
 }
 

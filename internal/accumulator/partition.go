@@ -219,7 +219,7 @@ func (p *Partition) CloseBatch(b *batch.Batch, sizeBytes int) (spare *bufferpool
 	return spare, p.setReadyLocked(sizeBytes)
 }
 
-// TakeNews returns the signals raised and the batches begun since the last call, oldest first, appended to dst.
+// TakeNews returns the signals raised and the batches begun since the last call, oldest first, appended to dst, which is empty.
 func (p *Partition) TakeNews(dst []*batch.Batch) (Signal, []*batch.Batch) {
 	signals := Signal(p.signals.Swap(0))
 	// A signal raised after this has put the partition on the list again; what was begun before it is told now.
@@ -228,6 +228,9 @@ func (p *Partition) TakeNews(dst []*batch.Batch) (Signal, []*batch.Batch) {
 	dst = append(dst, p.mu.fresh...)
 	clear(p.mu.fresh)
 	p.mu.fresh = p.mu.fresh[:0]
+	if n := len(dst); n > 0 && dst[n-1] == p.mu.open && p.mu.open.FullTold() {
+		signals |= SignalFull // SetReady may have told it to a sender that did not know the batch
+	}
 	return signals, dst
 }
 

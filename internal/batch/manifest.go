@@ -83,7 +83,7 @@ func (m *manifest) reset() {
 	*m = manifest{ticks: m.ticks[:0], earlier: m.earlier[:0], tags: m.tags[:0]}
 }
 
-// bytes is the memory that is kept from one life to the next.
+// bytes is the memory that is kept from one life to the next, beside the batch itself.
 func (m *manifest) bytes() int {
 	ticks := cap(m.ticks)
 	if ticks <= nearTicks {

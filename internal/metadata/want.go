@@ -21,7 +21,7 @@ func (m *Manager) Want(topic string) {
 }
 
 // Used says that a topic is in use, so that it is not forgotten. It costs a map look-up and, once a second, a write: call it
-// once a batch.
+// every now and then while it is.
 func (m *Manager) Used(topic string) { m.used(topic) }
 
 // used is Used, and reports whether the topic is usable.

@@ -24,7 +24,7 @@ import (
 	"github.com/omnibus-kafka/omnibus/internal/wire"
 )
 
-// trimEvery is how often the buffer pool gives memory back that was not needed lately.
+// trimEvery is how often the buffer pool and the accumulator give memory back that was not needed lately.
 const trimEvery = 10 * time.Second
 
 // Config is what a pipeline is made of. Durations are literal: 0 is 0.
@@ -197,7 +197,7 @@ func (p *Pipeline) hinted(h sender.Hint) {
 	})
 }
 
-// trim gives memory of the pool back that was not needed lately.
+// trim gives memory back that was not needed lately.
 func (p *Pipeline) trim(ctx context.Context) {
 	ticker := time.NewTicker(trimEvery)
 	defer ticker.Stop()

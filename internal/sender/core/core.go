@@ -294,7 +294,7 @@ func (c *Core) Tick(now time.Duration) {
 	c.expire()
 	for _, n := range c.Nodes {
 		for l := n.firstDue(); l != nil && l.queued.due <= now; l = n.firstDue() {
-			c.place(l) // among those ready, or nowhere
+			c.place(l)
 		}
 		c.pump(n)
 	}

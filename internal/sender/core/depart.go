@@ -16,12 +16,12 @@ const perPartitionBytes = 16
 func (c *Core) depart(n *Node) bool {
 	r := c.newRequest(n)
 	kept := n.ready[:0]
-	for i, entry := range n.ready {
-		if entry.stale() {
+	for i, t := range n.ready {
+		if t.stale() {
 			continue
 		}
-		if !c.board(r, entry.lane, entry.lane.queued.why) {
-			kept = append(kept, entry)
+		if !c.board(r, t.lane, t.lane.queued.why) {
+			kept = append(kept, t)
 		}
 		if r.full {
 			kept = append(kept, n.ready[i+1:]...)
@@ -47,8 +47,10 @@ func (c *Core) depart(n *Node) bool {
 // another request for them would cost more than the little they might still collect.
 func (c *Core) boardCompany(r *Request) {
 	n := r.Node
-	for l := n.firstDue(); l != nil && !r.full; l = n.firstDue() {
-		if !l.queued.company || l.queued.due > c.now+l.Topic.Config.Linger/4 || !c.board(r, l, batch.ReasonCompany) {
+	soon := func(l *Lane) bool { return l.queued.company && l.queued.due <= c.now+l.Topic.Config.Linger/4 }
+	for l := n.firstDue(); l != nil && !r.full && soon(l); l = n.firstDue() {
+		if !c.board(r, l, batch.ReasonCompany) {
+			c.place(l) // it may be closed now, and lingers no more
 			return
 		}
 	}

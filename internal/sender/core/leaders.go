@@ -35,9 +35,8 @@ func (c *Core) AddPartitions(t *Topic, partitions []*accumulator.Partition) {
 		c.topics = append(c.topics, t)
 	}
 	for _, p := range partitions {
-		l := &Lane{Part: p, Topic: t, epoch: -1}
-		p.Sender = l
-		t.lanes = append(t.lanes, l)
+		t.lanes = append(t.lanes, &Lane{Part: p, Topic: t, epoch: -1})
+		p.Sender = t.lanes[len(t.lanes)-1]
 	}
 }
 

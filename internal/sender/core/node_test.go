@@ -7,7 +7,7 @@ import (
 	"github.com/omnibus-kafka/omnibus/internal/batch"
 )
 
-func TestAnEntryAtAFormerLeaderStaysStale(t *testing.T) {
+func TestATicketAtAFormerLeaderStaysStale(t *testing.T) {
 	former, leader, l := new(Node), new(Node), new(Lane)
 	former.enqueue(l, batch.ReasonFull)
 	former.dequeue(l)
@@ -17,7 +17,7 @@ func TestAnEntryAtAFormerLeaderStaysStale(t *testing.T) {
 	}
 }
 
-func TestStaleEntriesDoNotPileUpWhileANodeIsAway(t *testing.T) {
+func TestStaleTicketsDoNotPileUpWhileANodeIsAway(t *testing.T) {
 	n, stays, comes := new(Node), new(Lane), new(Lane)
 	n.enqueue(stays, batch.ReasonFull)
 	for range 10_000 { // a batch becomes ready, and its time runs out
@@ -25,11 +25,11 @@ func TestStaleEntriesDoNotPileUpWhileANodeIsAway(t *testing.T) {
 		n.dequeue(comes)
 	}
 	if len(n.ready) > 2*staleSpare || n.readyNow != 1 || n.ready[0].stale() {
-		t.Errorf("%d entries, %d of them ready", len(n.ready), n.readyNow)
+		t.Errorf("%d tickets, %d of them ready", len(n.ready), n.readyNow)
 	}
 }
 
-func TestStaleEntriesDoNotPileUpWhileOthersLinger(t *testing.T) {
+func TestStaleTicketsDoNotPileUpWhileOthersLinger(t *testing.T) {
 	n, stays, comes := new(Node), new(Lane), new(Lane)
 	n.linger(stays, time.Minute, true)
 	for i := range 10_000 { // a batch begins, and is full before it is due
