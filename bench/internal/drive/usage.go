@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
@@ -53,6 +54,13 @@ func CPUTime(process string) (user, system time.Duration, err error) {
 	}
 	systemTicks, err := strconv.Atoi(fields[systemAt])
 	return time.Duration(userTicks) * tick, time.Duration(systemTicks) * tick, err
+}
+
+// ForgetPeakRSS gives memory that nobody uses back to the operating system and begins this process's PeakRSS anew, where the
+// system can do that (Linux: see clear_refs in proc(5)).
+func ForgetPeakRSS() {
+	debug.FreeOSMemory()
+	os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) // elsewhere there is no such file
 }
 
 // PeakRSS is the most memory that a process ever had, in bytes; it is named by its id, or "self". getrusage has it too,

@@ -50,6 +50,7 @@ func (r Run) Do(ctx context.Context) (result Result, err error) {
 		}
 	}()
 	data := workload.NewData(r.Workload, r.Seed)
+	drive.ForgetPeakRSS() // what it took to make the payloads is no client's
 	driver, err := r.Contender.Start(ctx, client.Target{
 		Brokers: other.brokers, Certificate: other.certificate, Topics: other.topics, Load: r.Workload, Data: data,
 	})
