@@ -12,6 +12,11 @@ import (
 	"github.com/omnibus-kafka/omnibus/internal/sender/core"
 )
 
+// crowd is how many batches on their way to a broker keep the next request back. Of a full request of 1 MiB it is those smaller than
+// 4 KiB: with fewer partitions, or more bytes for each, it is never reached. Over 10,000 partitions it makes 7 records a batch of 5,
+// and takes a fifth of the CPU time of each; 128 and 512 do not differ measurably.
+const crowd = 256
+
 // sender is what the sender decides by.
 func (s *settings) sender() core.Config {
 	return core.Config{
@@ -20,6 +25,7 @@ func (s *settings) sender() core.Config {
 		RetryBackoff:         backoff.Exponential{Min: s.RetryBackoff, Max: s.RetryBackoffMax},
 		Reconnect:            backoff.Exponential{Min: s.ReconnectBackoff, Max: s.ReconnectBackoffMax},
 		HaltOnFailure:        s.HaltOnFailure,
+		Crowd:                crowd,
 		Encoders:             runtime.GOMAXPROCS(0),
 		Seed:                 rand.Uint64(),
 		Refusal:              s.refusal,

@@ -1,5 +1,5 @@
-// Package agenda is a list of what is due at which time, of which only the first is ever looked at: a binary heap in one piece of
-// memory.
+// Package agenda is who waits for his turn or for a time (Queues), and beneath it a list of what is due at which time, of which only
+// the first is ever looked at (Agenda): a binary heap in one piece of memory.
 //
 // The times stand in the list itself, and nothing outside knows its place in it. container/heap, over pointers that each know
 // theirs, touches some twenty of them whenever the first one leaves; of ten thousand partitions that linger none is in a cache, and

@@ -17,7 +17,10 @@ import (
 type Config struct {
 	InFlightMax     int // requests for each connection
 	RequestBytesMax int
-	Retries         int // attempts after the first; negative = unbounded
+	// Crowd is how many batches on their way to a broker make the next request wait for the answer to one, or for
+	// crowdPause; 0 is no number.
+	Crowd   int
+	Retries int // attempts after the first; negative = unbounded
 	// ProduceTimeoutMillis is how long a broker may wait for its replicas: less than the request timeout, so that its
 	// word comes before the connection is given up.
 	ProduceTimeoutMillis int32
@@ -124,20 +127,21 @@ func (c *Core) place(l *Lane) {
 	switch {
 	case l.leader == nil:
 		return
-	case leaves && due <= c.now && l.queued.in == readyQueue:
-		l.queued.why = why // and it keeps its turn
+	case leaves && due <= c.now && l.place.Ready():
+		l.why = why // and it keeps its turn
 		return
-	case leaves && due > c.now && l.queued.in == lingerQueue && l.queued.due == due:
-		l.queued.company = why == batch.ReasonLinger
+	case leaves && due > c.now && l.place.Lingers(due):
+		l.company = why == batch.ReasonLinger
 		return
 	}
-	l.leader.dequeue(l)
+	l.leader.lanes.Dequeue(l)
+	l.why, l.company = why, why == batch.ReasonLinger
 	switch {
 	case !leaves:
 	case due > c.now:
-		l.leader.linger(l, due, why == batch.ReasonLinger)
+		l.leader.lanes.Linger(l, due)
 	default:
-		l.leader.enqueue(l, why)
+		l.leader.lanes.Enqueue(l)
 	}
 }
 
@@ -212,18 +216,33 @@ func (c *Core) pumpLeader(l *Lane) {
 
 // pump lets a node send what it can: it fills request slots while lanes are ready.
 func (c *Core) pump(n *Node) {
-	if n.readyNow == 0 || !c.usable(n) {
+	if n.lanes.Ready() == 0 || !c.usable(n) {
 		return
 	}
-	for n.readyNow > 0 && n.link == linkUp && c.encoding < c.Config.Encoders {
+	for n.lanes.Ready() > 0 && n.link == linkUp && c.encoding < c.Config.Encoders {
 		if n.slots(c.Config.InFlightMax) == 0 {
 			n.leader.Stall(c.now) // until it answers something
+			return
+		}
+		if c.crowded(n) > c.now {
 			return
 		}
 		if !c.depart(n) {
 			return
 		}
 	}
+}
+
+// crowdPause is how long a crowd on the way keeps the next request from leaving, where none of it arrives before that.
+const crowdPause = 5 * time.Millisecond
+
+// crowded is when the node gets another request although so many batches are on their way there, or 0 if they are not many. Many are
+// small, and cost what they are in number, not in bytes: those that wait for an answer meanwhile become larger instead of more.
+func (c *Core) crowded(n *Node) time.Duration {
+	if c.Config.Crowd == 0 || n.underway < c.Config.Crowd {
+		return 0
+	}
+	return n.departed + crowdPause
 }
 
 // usable reports whether the node takes requests now, and does what it takes to make it so.
@@ -293,7 +312,7 @@ func (c *Core) Tick(now time.Duration) {
 	c.now = now
 	c.expire()
 	for _, n := range c.Nodes {
-		for l := n.firstDue(); l != nil && l.queued.due <= now; l = n.firstDue() {
+		for l := n.lanes.FirstDue(); l != nil && l.place.Due() <= now; l = n.lanes.FirstDue() {
 			c.place(l)
 		}
 		c.pump(n)
@@ -322,10 +341,10 @@ func (c *Core) Next() time.Duration {
 		next = batch.Sooner(next, c.leaderless)
 	}
 	for _, n := range c.Nodes {
-		if l := n.firstDue(); l != nil {
-			next = batch.Sooner(next, l.queued.due)
+		if l := n.lanes.FirstDue(); l != nil {
+			next = batch.Sooner(next, l.place.Due())
 		}
-		if n.readyNow == 0 {
+		if n.lanes.Ready() == 0 {
 			continue
 		}
 		switch {
@@ -333,6 +352,8 @@ func (c *Core) Next() time.Duration {
 			next = batch.Sooner(next, n.retryAt)
 		case n.link == linkUp && n.throttled > c.now:
 			next = batch.Sooner(next, n.throttled)
+		case n.link == linkUp && n.slots(c.Config.InFlightMax) > 0 && c.encoding < c.Config.Encoders:
+			next = batch.Sooner(next, c.crowded(n))
 		}
 	}
 	return next

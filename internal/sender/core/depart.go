@@ -15,26 +15,18 @@ const perPartitionBytes = 16
 // that would leave soon anyway. A request has batches of one acks only, and one batch of each partition.
 func (c *Core) depart(n *Node) bool {
 	r := c.newRequest(n)
-	kept := n.ready[:0]
-	for i, t := range n.ready {
-		if t.stale() {
-			continue
-		}
-		if !c.board(r, t.lane, t.lane.queued.why) {
-			kept = append(kept, t)
-		}
-		if r.full {
-			kept = append(kept, n.ready[i+1:]...)
-			break
-		}
-	}
-	clear(n.ready[len(kept):])
-	n.ready = kept
+	n.lanes.Serve(func(l *Lane) (served, last bool) {
+		served = c.board(r, l, l.why)
+		return served, r.full
+	})
 	if len(r.Batches) == 0 {
 		c.dropRequest(r)
 		return false
 	}
 	c.boardCompany(r)
+	r.departed = len(r.Batches)
+	n.underway += r.departed
+	n.departed = c.now
 	for _, p := range r.Batches {
 		c.place(p.Lane) // its next batch may be due as well, for the next request
 	}
@@ -47,8 +39,8 @@ func (c *Core) depart(n *Node) bool {
 // another request for them would cost more than the little they might still collect.
 func (c *Core) boardCompany(r *Request) {
 	n := r.Node
-	soon := func(l *Lane) bool { return l.queued.company && l.queued.due <= c.now+l.Topic.Config.Linger/4 }
-	for l := n.firstDue(); l != nil && !r.full && soon(l); l = n.firstDue() {
+	soon := func(l *Lane) bool { return l.company && l.place.Due() <= c.now+l.Topic.Config.Linger/4 }
+	for l := n.lanes.FirstDue(); l != nil && !r.full && soon(l); l = n.lanes.FirstDue() {
 		if !c.board(r, l, batch.ReasonCompany) {
 			c.place(l) // it may be closed now, and lingers no more
 			return
@@ -61,7 +53,7 @@ func (c *Core) boardCompany(r *Request) {
 func (c *Core) board(r *Request, l *Lane, why batch.Reason) bool {
 	b := l.next(c.inFlightMax(l))
 	if b == nil {
-		l.leader.dequeue(l)
+		l.leader.lanes.Dequeue(l)
 		return true
 	}
 	if len(r.Batches) > 0 && r.acks != l.Topic.Config.Acks {
@@ -76,7 +68,7 @@ func (c *Core) board(r *Request, l *Lane, why batch.Reason) bool {
 		l.full, r.full = true, true
 		return false
 	}
-	l.leader.dequeue(l)
+	l.leader.lanes.Dequeue(l)
 	r.acks = l.Topic.Config.Acks
 	r.Bytes += b.Bytes() + perPartitionBytes
 	r.full = r.Bytes >= c.Config.RequestBytesMax
@@ -172,35 +164,29 @@ func (c *Core) backToWaiting(p Passenger) {
 // dropTold takes batches off a request that has not been sent, which were given up meanwhile: their outcome says that they are
 // not written, unless an earlier attempt was. So they must not be.
 func (c *Core) dropTold(r *Request) {
-	kept := r.Batches[:0]
-	for _, p := range r.Batches {
-		if p.Batch.Sender.Told {
-			if f := p.Batch.Sender.Doom; f != nil {
-				c.doomed--
-				c.do.Resolve(p.Lane, p.Batch, batch.Outcome{Offset: -1, LogAppendTime: -1, Failure: f})
-			}
-			c.ghostDone(p, false, nil)
-			c.place(p.Lane)
-			continue
+	r.Batches = slices.DeleteFunc(r.Batches, func(p Passenger) bool {
+		if !p.Batch.Sender.Told {
+			return false
 		}
-		kept = append(kept, p)
-	}
-	clear(r.Batches[len(kept):])
-	r.Batches = kept
+		if f := p.Batch.Sender.Doom; f != nil {
+			c.doomed--
+			c.do.Resolve(p.Lane, p.Batch, batch.Outcome{Offset: -1, LogAppendTime: -1, Failure: f})
+		}
+		c.ghostDone(p, false, nil)
+		c.place(p.Lane)
+		return true
+	})
 }
 
 // stepBack takes batches off a request that has not been sent, which would overtake an older one: it was in flight when they
 // departed, and goes again. And those whose number is another topic's.
 func (c *Core) stepBack(r *Request) {
-	kept := r.Batches[:0]
-	for _, p := range r.Batches {
-		if p.Lane.overtakes(p.Batch) || p.stale() {
+	r.Batches = slices.DeleteFunc(r.Batches, func(p Passenger) bool {
+		back := p.Lane.overtakes(p.Batch) || p.stale()
+		if back {
 			c.backToWaiting(p)
 			c.place(p.Lane)
-			continue
 		}
-		kept = append(kept, p)
-	}
-	clear(r.Batches[len(kept):])
-	r.Batches = kept
+		return back
+	})
 }

@@ -23,7 +23,8 @@
 // Its size is reached ("full"): batch.size while nothing of the partition is in flight, four times as much for each
 // batch in flight, up to BatchBytesMax. Or its linger is over. Or somebody waits for it (Send, Wait, Flush, memory) and
 // nothing of the partition is in flight. Or it is a retry whose backoff is over, or the producer closes. A request that
-// leaves takes along what would have left within a quarter of the linger ("company").
+// leaves takes along what would have left within a quarter of the linger ("company"). While a crowd of small batches is on its way to
+// a broker, the next request waits for an answer, for a moment (Config.Crowd).
 //
 // # Numbering
 //

@@ -7,6 +7,7 @@ import (
 	"github.com/omnibus-kafka/omnibus/internal/accumulator"
 	"github.com/omnibus-kafka/omnibus/internal/batch"
 	"github.com/omnibus-kafka/omnibus/internal/idempotence"
+	"github.com/omnibus-kafka/omnibus/internal/sender/agenda"
 )
 
 // Lane is a partition as the sender sees it. The package doc says what its list of batches promises. What a batch on its
@@ -36,8 +37,11 @@ type Lane struct {
 	awaitsID bool
 	// backoffUntil holds a retry back.
 	backoffUntil time.Duration
-	// Where the lane is queued at its leader.
-	queued queuePlace
+	// place is where the lane waits at its leader, why the reason for which its batch is due. company is set when it may leave
+	// before it is due: it lingers, it does not back off.
+	place   agenda.Place
+	why     batch.Reason
+	company bool
 
 	// doubt is what is open about the lane's numbers; see settle.go.
 	doubt doubt
@@ -45,31 +49,8 @@ type Lane struct {
 	epoch int32    // of the leader
 }
 
-// queuePlace is a lane's place in the queues of its leader.
-type queuePlace struct {
-	in queue
-	// company is set when the lane may leave before it is due: it lingers, it does not back off.
-	company bool
-	why     batch.Reason
-	ticket  uint64 // of its place; the lane's own count, because leaders change
-	due     time.Duration
-}
-
-// queue is one of a node's queues.
-type queue uint8
-
-const (
-	noQueue queue = iota
-	readyQueue
-	lingerQueue
-)
-
-// enter gives the lane its place in a queue.
-func (l *Lane) enter(q queue, due time.Duration) ticket {
-	l.queued.ticket++
-	l.queued.in, l.queued.due = q, due
-	return ticket{l, l.queued.ticket}
-}
+// Place is where the lane waits at its leader.
+func (l *Lane) Place() *agenda.Place { return &l.place }
 
 // next is the batch that leaves next, or nil if none may leave now. limit is the most batches in flight.
 func (l *Lane) next(limit int) *batch.Batch {

@@ -57,7 +57,7 @@ func (c *Core) lead(news *Leader) {
 		return
 	}
 	if l.leader != nil {
-		l.leader.dequeue(l)
+		l.leader.lanes.Dequeue(l)
 	}
 	if news.Epoch > l.epoch {
 		l.backoffUntil = 0 // the cause of the last failure is gone (KIP-951; Java's ProducerBatch.hasLeaderChangedForTheOngoingRetry)
@@ -150,11 +150,8 @@ func (c *Core) Connected(now time.Duration, n *Node, conn *broker.Conn) {
 func (c *Core) ConnectFailed(now time.Duration, n *Node) {
 	c.now = now
 	c.down(n)
-	for _, r := range n.ready {
-		if !r.stale() {
-			c.do.Refresh(r.lane.Topic.Name) // perhaps the partition is led elsewhere by now
-			break
-		}
+	if l := n.lanes.FirstReady(); l != nil {
+		c.do.Refresh(l.Topic.Name) // perhaps the partition is led elsewhere by now
 	}
 }
 

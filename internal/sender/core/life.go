@@ -42,7 +42,7 @@ func (c *Core) Pressure(now time.Duration) {
 	hurried := 0
 	for b := c.open.OldestWaiting(); b != nil && hurried < pressureBatches; b = b.Sender.Next {
 		l := LaneOf(b)
-		if b.Sender.State != batch.Waiting || l.leader == nil || l.leader.away() || l.queued.in == readyQueue {
+		if b.Sender.State != batch.Waiting || l.leader == nil || l.leader.away() || l.place.Ready() {
 			continue
 		}
 		l.hurry(b.Sender.ID, batch.ReasonPressure)

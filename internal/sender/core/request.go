@@ -18,6 +18,7 @@ type Request struct {
 	acks     int16
 	Bytes    int
 	full     bool // no other batch boards it
+	departed int  // batches that departed with it
 	encoding int  // batches that are still on a worker
 	Batches  []Passenger
 	// answers are filled by the connection's read loop before Done, one for each of Batches, in their order.
@@ -67,6 +68,7 @@ func (c *Core) newRequest(n *Node) *Request {
 
 // dropRequest ends a request's life; another one takes over its memory.
 func (c *Core) dropRequest(r *Request) {
+	r.Node.underway -= r.departed
 	clear(r.Batches)
 	clear(r.answers)
 	r.wires.clear()

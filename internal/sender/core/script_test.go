@@ -225,10 +225,11 @@ func (s *script) print(format string, args ...any) {
 	}
 }
 
-// configure sets what the core decides by: inflight, request (bytes), retries, encoders, halt; and whether records are aged.
+// configure sets what the core decides by: inflight, crowd, request (bytes), retries, encoders, halt; and whether records are aged.
 func (s *script) configure(c *command) {
 	config := &s.core.Config
 	config.InFlightMax = c.number("inflight", config.InFlightMax)
+	config.Crowd = c.number("crowd", config.Crowd)
 	config.RequestBytesMax = c.number("request", config.RequestBytesMax)
 	config.Retries = c.number("retries", config.Retries)
 	config.Encoders = c.number("encoders", config.Encoders)
@@ -487,7 +488,7 @@ func (s *script) abort(*command) { s.core.Abort(s.now, errors.New("producer clos
 func (s *script) state(*command) {
 	links := []string{"down", "connecting", "up", "closing"}
 	for _, n := range s.core.Nodes {
-		s.print("node %d %s unanswered=%d departing=%d ready=%d lingering=%d", n.ID, links[n.link], n.unanswered, len(n.departures), n.readyNow, n.lingeringNow)
+		s.print("node %d %s unanswered=%d departing=%d ready=%d lingering=%d", n.ID, links[n.link], n.unanswered, len(n.departures), n.lanes.Ready(), n.lanes.Lingering())
 	}
 	for _, t := range s.core.topics {
 		for _, l := range t.lanes {

@@ -139,14 +139,14 @@ func (s *stage) leak() error {
 	}
 	for _, t := range s.core.topics {
 		for _, l := range t.lanes {
-			if len(l.batches) != 0 || l.InFlight != 0 || l.queued.in != noQueue {
-				complain("lane %s: %d batches, %d in flight, queued %+v", laneName(l), len(l.batches), l.InFlight, l.queued)
+			if len(l.batches) != 0 || l.InFlight != 0 || !l.place.Nowhere() {
+				complain("lane %s: %d batches, %d in flight, place %+v", laneName(l), len(l.batches), l.InFlight, l.place)
 			}
 		}
 	}
 	for _, n := range s.core.Nodes {
-		if n.unanswered != 0 || len(n.departures) != 0 || n.readyNow != 0 {
-			complain("node %d: %d unanswered, %d departing, %d ready", n.ID, n.unanswered, len(n.departures), n.readyNow)
+		if n.unanswered != 0 || len(n.departures) != 0 || n.lanes.Ready() != 0 {
+			complain("node %d: %d unanswered, %d departing, %d ready", n.ID, n.unanswered, len(n.departures), n.lanes.Ready())
 		}
 	}
 	if s.core.encoding != 0 {

@@ -147,6 +147,7 @@ func (p *Player) newSchedule(setup *draw.Setup, text io.Writer) *schedule {
 	s.core = core.New(core.Config{
 		InFlightMax: c.InFlightMax, RequestBytesMax: c.RequestBytesMax, Retries: c.Retries, RetryBackoff: pause, Reconnect: pause,
 		HaltOnFailure: c.Halt, Encoders: c.Encoders, Refusal: refuse, Seed: setup.Seed,
+		Crowd:                int(setup.Seed % 8), // few, because few lanes are played; or none
 		ProduceTimeoutMillis: int32(c.RequestTimeout.Milliseconds() * 5 / 6),
 	}, effects{s})
 	s.cluster = model.New(model.Options{
