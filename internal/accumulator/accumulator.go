@@ -98,11 +98,10 @@ func (a *Accumulator) ReleaseBatch(b *batch.Batch) {
 // caller holds the only reference.
 func (a *Accumulator) ReleaseSlabs(b *batch.Batch) { a.pool.Put(b.TakeSlabs()) }
 
-// newPartition returns a partition of the topic, whose records go to an account of nobody until a leader is known.
-func (a *Accumulator) newPartition(t *Topic, number int32, leaderless *Leader) *Partition {
-	p := &Partition{Topic: t, leaderless: leaderless, Number: number, Settings: t.Settings, inbox: a.Inbox}
-	p.hurry, p.why = p.Hurry, p.Trouble
-	p.leader.Store(leaderless)
-	p.mu.readyBytes = t.Settings.BatchBytes
+// newPartition returns a partition of the topic, which has no leader.
+func (a *Accumulator) newPartition(t *Topic, number int32) *Partition {
+	p := &Partition{Topic: t, Number: number, Settings: t.Settings, inbox: a.Inbox}
+	p.SetLeader(nil)
+	p.mu.readyBytes = int32(t.Settings.BatchBytes)
 	return p
 }

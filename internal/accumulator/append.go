@@ -80,7 +80,7 @@ func (a *Accumulator) boardEasily(t *Topic, e *batch.Entry, how *Boarding, sizeM
 	}
 	p.mu.Lock()
 	b := p.mu.open
-	if b == nil || b.Bytes()+sizeMax > p.mu.easyBytes || b.Missing(sizeMax) > 0 || !b.Fits(e.Timestamp) ||
+	if b == nil || b.Bytes()+sizeMax > int(p.mu.easyBytes) || b.Missing(sizeMax) > 0 || !b.Fits(e.Timestamp) ||
 		(how.Sticky && p.Number != t.Sticky.Current()) {
 		p.mu.Unlock()
 		return Place{}, false
@@ -98,7 +98,7 @@ func (p *Partition) seatLocked(b *batch.Batch, e *batch.Entry, how *Boarding) Pl
 	seat, delta := b.Board(e, how.Callback, how.Tag)
 	place := Place{Partition: p, Seat: seat, Delta: delta}
 	if how.Ticket {
-		place.Result = b.Ticket(seat, how.Tag, batch.Origin{Topic: p.Topic.Name, Partition: p.Number, Hurry: p.hurry, Trouble: p.why})
+		place.Result = b.Ticket(seat, how.Tag, batch.Origin{Topic: p.Topic.Name, Partition: p.Number, Queue: p})
 	}
 	return place
 }
@@ -173,11 +173,11 @@ func (w *appending) attempt(p *Partition, e *batch.Entry, how *Boarding) (place 
 // an addition for each record was 7 % of what a 100-byte record costs. What is left over when metadata ends the
 // turn early counts in the next one.
 func (p *Partition) countTurnLocked(bytes int, batchDone bool) (moved bool) {
-	p.mu.turnBytes += bytes
-	if !batchDone && p.mu.turnBytes < p.Settings.BatchBytes/4 {
+	p.mu.turnBytes += int32(bytes)
+	if !batchDone && int(p.mu.turnBytes) < p.Settings.BatchBytes/4 {
 		return false
 	}
-	bytes, p.mu.turnBytes = p.mu.turnBytes, 0
+	bytes, p.mu.turnBytes = int(p.mu.turnBytes), 0
 	return p.Topic.Sticky.Produced(p.Number, bytes, batchDone)
 }
 
@@ -259,7 +259,7 @@ func (p *Partition) makeWayLocked(e *batch.Entry, sizeMax int) (closed bool, spa
 func (p *Partition) lackLocked(e *batch.Entry, sizeMax int) want {
 	b := p.mu.open
 	if b == nil {
-		return want{bytes: sizeMax, hint: bufferpool.ClassFor(p.mu.usualBytes / 2)}
+		return want{bytes: sizeMax, hint: bufferpool.ClassFor(int(p.mu.usualBytes) / 2)}
 	}
 	lack := b.Missing(sizeMax)
 	if lack <= 0 {
@@ -270,7 +270,7 @@ func (p *Partition) lackLocked(e *batch.Entry, sizeMax int) want {
 	}
 	bytes := b.Bytes()
 	more := bytes
-	if rest := p.mu.readyBytes - bytes; rest > 0 {
+	if rest := int(p.mu.readyBytes) - bytes; rest > 0 {
 		more = min(bytes, max(rest, lack))
 	}
 	return want{bytes: lack, hint: bufferpool.ClassFor(more)}
@@ -295,7 +295,7 @@ func (p *Partition) boardLocked(w *appending, e *batch.Entry, how *Boarding) (Pl
 	if how.Waiter {
 		signals |= SignalWaiter
 	}
-	if b.TellFull(p.mu.readyBytes) {
+	if b.TellFull(int(p.mu.readyBytes)) {
 		signals |= SignalFull
 	}
 	p.easeLocked()

@@ -21,43 +21,39 @@ const (
 )
 
 // Partition is one partition of a topic: where its records board. With thousands of them each cache line that is touched is
-// fetched from memory, so the fields are grouped by who needs them: the callers, the send loop, the callbacks, hardly anyone.
+// fetched from memory, or from another core, so the fields are grouped by the occasion, a line for each: a record boards and the
+// sender looks; a batch begins; it ends; its callbacks run.
 type Partition struct {
-	mu struct {
+	signals atomic.Uint32
+	queued  atomic.Int32 // batches announced and not yet departed
+	next    *Partition   // in the inbox's list, owned by whoever raised the first signal
+	mu      struct {
 		sync.Mutex
 		open       *batch.Batch   // the boarding batch
-		easyBytes  int            // size up to which records board without further ado; see easeLocked
-		turnBytes  int            // of unkeyed records, that the topic's Sticky has not heard of
-		readyBytes int            // size at which the sender wants to hear of the boarding batch
-		boarded    int64          // records of the batches before it
-		usualBytes int            // what the last batches took, which tells the size of the first slab
-		fresh      []*batch.Batch // not announced to the sender yet
+		fresh      *batch.Batch   // the first one that is not announced to the sender yet
+		boarded    int64          // records of the batches before the boarding one
+		easyBytes  int32          // size up to which records board without further ado; see easeLocked
+		readyBytes int32          // size at which the sender wants to hear of the boarding batch
+		turnBytes  int32          // of unkeyed records, that the topic's Sticky has not heard of
+		usualBytes int32          // what the last batches took, which tells the size of the first slab
+		later      []*batch.Batch // that are not announced either, behind fresh
 	}
 
 	// Topic and Number name the partition; Settings are its topic's. All three are fixed.
 	Topic    *Topic
 	Settings *Settings
-	Number   int32
-
-	queued  atomic.Int32 // batches announced and not yet departed
-	signals atomic.Uint32
-	next    *Partition // in the inbox's list, owned by whoever raised the first signal
-	leader  atomic.Pointer[Leader]
-
+	leader   atomic.Pointer[Leader]
 	// Sender is the send loop's own state of the partition, and Turns the order of its callbacks; nobody else touches them.
-	Sender  any
+	Sender any
+
 	Turns   Turns
-	trouble atomic.Pointer[error] // why the last attempt failed, until one succeeds
+	Number  int32
 	refused atomic.Pointer[error] // set once, when no more records are taken
+	trouble atomic.Pointer[error] // why the last attempt failed, until one succeeds
+	inbox   *Inbox
 
 	// Lane runs the partition's callbacks in order.
 	Lane dispatch.Lane
-
-	// leaderless takes the leader's place while there is none.
-	leaderless *Leader
-	hurry      func()       // Hurry as a value, made once for all results
-	why        func() error // likewise Trouble
-	inbox      *Inbox
 }
 
 // Settings are what a topic's partitions need to know of its configuration.
@@ -100,7 +96,7 @@ func (p *Partition) Account() *bufferpool.Account { return p.leader.Load().Accou
 // SetLeader names the broker that leads the partition; nil for none.
 func (p *Partition) SetLeader(l *Leader) {
 	if l == nil {
-		l = p.leaderless
+		l = p.Topic.leaderless
 	}
 	p.leader.Store(l)
 }
@@ -180,7 +176,7 @@ func (p *Partition) SetReady(sizeBytes int) (reached bool) {
 }
 
 func (p *Partition) setReadyLocked(sizeBytes int) (reached bool) {
-	p.mu.readyBytes = sizeBytes
+	p.mu.readyBytes = int32(sizeBytes)
 	reached = p.mu.open != nil && p.mu.open.Bytes() >= sizeBytes
 	if reached {
 		p.mu.open.TellFull(sizeBytes)
@@ -196,7 +192,7 @@ func (p *Partition) easeLocked() {
 	if p.mu.open == nil || p.Settings.OneRecord || p.refused.Load() != nil {
 		return
 	}
-	if p.mu.easyBytes = p.Topic.BatchLimit(); !p.mu.open.FullTold() {
+	if p.mu.easyBytes = int32(p.Topic.BatchLimit()); !p.mu.open.FullTold() {
 		p.mu.easyBytes = min(p.mu.easyBytes, p.mu.readyBytes-1)
 	}
 }
@@ -225,10 +221,17 @@ func (p *Partition) TakeNews(dst []*batch.Batch) (Signal, []*batch.Batch) {
 	// A signal raised after this has put the partition on the list again; what was begun before it is told now.
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	dst = append(dst, p.mu.fresh...)
-	clear(p.mu.fresh)
-	p.mu.fresh = p.mu.fresh[:0]
-	if n := len(dst); n > 0 && dst[n-1] == p.mu.open && p.mu.open.FullTold() {
+	if p.mu.fresh == nil {
+		return signals, dst
+	}
+	dst = append(dst, p.mu.fresh)
+	p.mu.fresh = nil
+	if len(p.mu.later) > 0 {
+		dst = append(dst, p.mu.later...)
+		clear(p.mu.later)
+		p.mu.later = p.mu.later[:0]
+	}
+	if dst[len(dst)-1] == p.mu.open && p.mu.open.FullTold() {
 		signals |= SignalFull // SetReady may have told it to a sender that did not know the batch
 	}
 	return signals, dst
@@ -239,7 +242,7 @@ func (p *Partition) closeLocked() (spare *bufferpool.Slab) {
 	b := p.mu.open
 	p.mu.open, p.mu.easyBytes = nil, 0
 	p.mu.boarded += int64(b.Count())
-	p.mu.usualBytes = (p.mu.usualBytes + b.Bytes()) / 2
+	p.mu.usualBytes = int32((int(p.mu.usualBytes) + b.Bytes()) / 2)
 	return b.Close()
 }
 
@@ -250,7 +253,11 @@ func (p *Partition) openLocked(b *batch.Batch, now time.Duration) {
 	if !p.Settings.Compresses {
 		b.SumWhileBoarding()
 	}
-	p.mu.fresh = append(p.mu.fresh, b)
+	if p.mu.fresh == nil {
+		p.mu.fresh = b
+	} else {
+		p.mu.later = append(p.mu.later, b)
+	}
 	p.queued.Add(1)
 }
 

@@ -18,6 +18,8 @@ type Topic struct {
 	view       atomic.Pointer[partitioner.View]
 	// limitBytes is the largest batch that the topic was not found to refuse.
 	limitBytes atomic.Int64
+	// leaderless takes the leader's place where a partition has none.
+	leaderless *Leader
 }
 
 // LimitBatch notes that the topic refuses batches larger than so many bytes.
@@ -67,14 +69,15 @@ func NewTopic(name string, settings *Settings, sticky *partitioner.Sticky) *Topi
 
 // Update brings the topic to as many partitions as the view has and lets unkeyed records follow the view. announce is
 // called with the new partitions before a record can board them. Partitions are never taken away: a topic that was made
-// anew with fewer keeps the old ones without a leader. The caller is the only updater.
+// anew with fewer keeps the old ones without a leader, for which leaderless stands. The caller is the only updater.
 func (a *Accumulator) Update(t *Topic, view *partitioner.View, leaderless *Leader, announce func([]*Partition)) {
 	count := int(view.Partitions)
+	t.leaderless = leaderless
 	partitions := t.Partitions()
 	if count > len(partitions) {
 		grown := slices.Clone(partitions)
 		for n := len(partitions); n < count; n++ {
-			grown = append(grown, a.newPartition(t, int32(n), leaderless))
+			grown = append(grown, a.newPartition(t, int32(n)))
 		}
 		announce(grown[len(partitions):])
 		t.partitions.Store(&grown)

@@ -137,10 +137,7 @@ func (b *Batch) leaveTail() {
 // holds the partition's lock.
 func (b *Batch) Ticket(seat int32, tag uint64, origin Origin) *Result {
 	if b.result == nil {
-		b.result = &Result{
-			Topic: origin.Topic, Partition: origin.Partition, BaseTimestamp: b.building.baseTimestamp,
-			hurry: origin.Hurry, trouble: origin.Trouble,
-		}
+		b.result = &Result{Origin: origin, BaseTimestamp: b.building.baseTimestamp}
 	}
 	if tag != 0 {
 		b.result.tag(int(seat), tag)
@@ -152,8 +149,14 @@ func (b *Batch) Ticket(seat int32, tag uint64, origin Origin) *Result {
 type Origin struct {
 	Topic     string
 	Partition int32
+	// Queue is what the batch waits in; nil where nobody asks about it.
+	Queue Queue
+}
+
+// Queue is a partition as far as somebody who waits for one of its batches needs it.
+type Queue interface {
 	// Hurry makes the partition's batches leave at once.
-	Hurry func()
+	Hurry()
 	// Trouble says what keeps them from being acknowledged, nil if nothing is known to.
-	Trouble func() error
+	Trouble() error
 }

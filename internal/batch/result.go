@@ -33,14 +33,9 @@ type Failure struct {
 // Result is the outcome of every record of a batch that somebody may wait for: one allocation for the whole batch,
 // made when the first Delivery is handed out. After a split the parts fill their own ranges.
 type Result struct {
-	// Topic, Partition and BaseTimestamp (milliseconds) are fixed before the first Delivery leaves.
-	Topic         string
-	Partition     int32
+	// Origin and BaseTimestamp (milliseconds) are fixed before the first Delivery leaves.
+	Origin
 	BaseTimestamp int64
-	// hurry tells the sender that somebody waits.
-	hurry func()
-	// trouble asks what keeps the records.
-	trouble func() error
 	// tags is written under the partition's lock while the batch is building, and read once an outcome is there.
 	tags []uint64
 
@@ -92,17 +87,17 @@ func (r *Result) Tag(seat int) uint64 {
 
 // Hurry asks that the batch leave without lingering, because somebody waits for it.
 func (r *Result) Hurry() {
-	if r.hurry != nil {
-		r.hurry()
+	if r.Queue != nil {
+		r.Queue.Hurry()
 	}
 }
 
 // Trouble is what keeps the records from being acknowledged, nil if nothing is known to.
 func (r *Result) Trouble() error {
-	if r.trouble == nil {
+	if r.Queue == nil {
 		return nil
 	}
-	return r.trouble()
+	return r.Queue.Trouble()
 }
 
 // Wait blocks until the outcome of the seat is known or ctx ends; the error is the context's cause.

@@ -116,11 +116,20 @@ func TestTagsComeBack(t *testing.T) {
 	}
 }
 
+type queue struct {
+	hurried int
+	trouble error
+}
+
+func (q *queue) Hurry() { q.hurried++ }
+
+func (q *queue) Trouble() error { return q.trouble }
+
 func TestResultReachesThePartition(t *testing.T) {
-	hurried, trouble := 0, errors.New("broker away")
-	_, r := ticketed(1, Origin{Hurry: func() { hurried++ }, Trouble: func() error { return trouble }})
-	if r.Hurry(); hurried != 1 || r.Trouble() != trouble {
-		t.Errorf("hurried %d times", hurried)
+	queue := &queue{trouble: errors.New("broker away")}
+	_, r := ticketed(1, Origin{Queue: queue})
+	if r.Hurry(); queue.hurried != 1 || r.Trouble() != queue.trouble {
+		t.Errorf("hurried %d times", queue.hurried)
 	}
 	_, r = ticketed(1, Origin{})
 	if r.Hurry(); r.Trouble() != nil {

@@ -113,10 +113,9 @@ func (d *Dispatcher) Submit(l *Lane, j Job) {
 	l.queue.push(task{job: j, records: records})
 	d.mu.pendingJobs++
 	d.mu.pendingRecords += records
-	if l.scheduled {
+	if l.queue.len() > 1 {
 		return
 	}
-	l.scheduled = true
 	d.mu.waiting.push(l)
 	d.callUpLocked(time.Now())
 }

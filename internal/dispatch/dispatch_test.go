@@ -286,21 +286,22 @@ func TestQueueKeepsOrderWhileItMovesAndGrows(t *testing.T) {
 	pushed, popped := 0, 0
 	for _, step := range []int{3, -2, 9, -5, 400, -300, 50, -155, 7, -7} {
 		for ; step > 0; step-- {
-			q.push(task{records: pushed})
+			q.push(task{job: jobFunc(nil), records: pushed})
 			pushed++
 		}
 		for ; step < 0; step++ {
-			if got := q.pop().records; got != popped {
+			if got := q.first.records; got != popped {
 				t.Fatalf("popped %d, want %d", got, popped)
 			}
+			q.pop()
 			popped++
 		}
 		if q.len() != pushed-popped {
 			t.Fatalf("len %d, want %d", q.len(), pushed-popped)
 		}
 	}
-	if cap(q.tasks) > queueKeep {
-		t.Errorf("the empty queue keeps room for %d tasks", cap(q.tasks))
+	if cap(q.more.tasks) > queueKeep {
+		t.Errorf("the empty queue keeps room for %d tasks", cap(q.more.tasks))
 	}
 }
 

@@ -71,7 +71,7 @@ func (d *Dispatcher) releaseDrainersLocked() {
 	stuck := 0 // jobs that cannot run before a Drain within a callback ends
 	for _, w := range d.mu.drainers {
 		if w.self != nil {
-			stuck += 1 + w.self.lane.queue.len()
+			stuck += w.self.lane.queue.len()
 		}
 	}
 	d.mu.drainers = slices.DeleteFunc(d.mu.drainers, func(w *drainer) bool {

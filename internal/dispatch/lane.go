@@ -20,12 +20,10 @@ var ErrClosed = errors.New("dispatcher closed")
 // not be copied.
 type Lane struct {
 	pending atomic.Int64 // records of the jobs that were submitted and have not run
-	blocked atomic.Int32 // calls of Admit that wait
 
 	// Guarded by Dispatcher.mu.
-	queue     taskQueue
-	scheduled bool  // among the waiting lanes, or being run
-	next      *Lane // behind this one among the waiting lanes
+	queue taskQueue // the job that runs first; a lane that has any is being run, or among the waiting ones
+	next  *Lane     // behind this one among the waiting lanes
 
 	mu struct {
 		sync.Mutex
@@ -50,8 +48,6 @@ func (d *Dispatcher) Admit(ctx context.Context, l *Lane, timeout time.Duration) 
 	if d.hasRoom(l) || d.OnWorker() {
 		return nil
 	}
-	l.blocked.Add(1)
-	defer l.blocked.Add(-1)
 	timer := time.NewTimer(max(timeout, 0))
 	defer timer.Stop()
 	for {
@@ -89,9 +85,9 @@ func (d *Dispatcher) roomIn(l *Lane) <-chan struct{} {
 
 // ran notes that the callbacks of so many records have run.
 func (d *Dispatcher) ran(l *Lane, records int) {
-	// Who waits counts itself before it looks for room, and room is made before the waiters are counted: one of the two
-	// sees the other.
-	if l.pending.Add(int64(-records)) >= int64(d.config.LanePendingMax) || l.blocked.Load() == 0 {
+	// Who waits looks for room under the lock. If it found none, it is this call, or one to come, that makes some.
+	left, limit := l.pending.Add(int64(-records)), int64(d.config.LanePendingMax)
+	if left >= limit || left+int64(records) < limit {
 		return
 	}
 	l.mu.Lock()

@@ -9,15 +9,51 @@ type task struct {
 	records int
 }
 
-// taskQueue is a first-in first-out queue that re-uses its memory.
+// taskQueue is a first-in first-out queue. Its first task stands in the queue itself: of thousands of lanes hardly one ever has
+// another.
 type taskQueue struct {
+	first task
+	more  *backlog // nil until there was one
+}
+
+func (q *taskQueue) len() int {
+	switch {
+	case q.first.job == nil:
+		return 0
+	case q.more == nil:
+		return 1
+	}
+	return 1 + q.more.len()
+}
+
+func (q *taskQueue) push(t task) {
+	switch {
+	case q.first.job == nil:
+		q.first = t
+		return
+	case q.more == nil:
+		q.more = new(backlog)
+	}
+	q.more.push(t)
+}
+
+// pop takes the first task off. The queue must not be empty.
+func (q *taskQueue) pop() {
+	q.first = task{}
+	if q.more != nil && q.more.len() > 0 {
+		q.first = q.more.pop()
+	}
+}
+
+// backlog is a first-in first-out queue that re-uses its memory.
+type backlog struct {
 	tasks []task
 	head  int
 }
 
-func (q *taskQueue) len() int { return len(q.tasks) - q.head }
+func (q *backlog) len() int { return len(q.tasks) - q.head }
 
-func (q *taskQueue) push(t task) {
+func (q *backlog) push(t task) {
 	// Moving the tasks down costs no more than the pops that made the room.
 	if len(q.tasks) == cap(q.tasks) && q.head > len(q.tasks)/2 {
 		n := copy(q.tasks, q.tasks[q.head:])
@@ -28,7 +64,7 @@ func (q *taskQueue) push(t task) {
 }
 
 // pop returns the oldest task. The queue must not be empty.
-func (q *taskQueue) pop() task {
+func (q *backlog) pop() task {
 	t := q.tasks[q.head]
 	q.tasks[q.head] = task{}
 	q.head++

@@ -166,7 +166,7 @@ func (d *Dispatcher) advance(w *worker) workerState {
 	}
 	d.finishLocked(w, now)
 	if l := d.mu.waiting.pop(); l != nil {
-		w.lane, w.task, w.started = l, l.queue.pop(), now
+		w.lane, w.task, w.started = l, l.queue.first, now
 		d.mu.unheld.push(w)
 		d.callUpLocked(now)
 		return workerBusy
@@ -197,10 +197,8 @@ func (d *Dispatcher) finishLocked(w *worker, now time.Time) {
 	d.mu.pendingJobs--
 	d.mu.pendingRecords -= w.task.records
 	w.lane, w.task = nil, task{}
-	if l.queue.len() > 0 {
+	if l.queue.pop(); l.queue.len() > 0 {
 		d.mu.waiting.push(l)
-	} else {
-		l.scheduled = false
 	}
 	d.releaseDrainersLocked()
 }
