@@ -43,6 +43,9 @@ type Scratch struct {
 func (b *Batch) Compress(c *compress.Compressor, scratch *Scratch) (spare *bufferpool.Slab, err error) {
 	b.body.encoded = true
 	scratch.pieces = b.AppendPieces(scratch.pieces[:0])
+	if cap(scratch.out) < b.building.recordsBytes {
+		scratch.out = make([]byte, 0, b.building.recordsBytes) // of which no more is touched than the compressed records take
+	}
 	out, err := c.Append(scratch.out[:0], scratch.pieces)
 	clear(scratch.pieces)
 	scratch.out = out
