@@ -234,7 +234,7 @@ func (c *Core) pump(n *Node) {
 }
 
 // crowdPause is how long a crowd on the way keeps the next request from leaving, where none of it arrives before that.
-const crowdPause = 5 * time.Millisecond
+const crowdPause = 4 * time.Millisecond
 
 // crowded is when the node gets another request although so many batches are on their way there, or 0 if they are not many. Many are
 // small, and cost what they are in number, not in bytes: those that wait for an answer meanwhile become larger instead of more.
