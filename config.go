@@ -82,7 +82,7 @@ type Config struct {
 	MaxRequestBytes int
 	// MaxInFlight is the number of unanswered Produce requests for each broker. Range 1 and more, and at most 5 with
 	// idempotence, because a broker remembers the last five batches of a producer. Default 5. Fewer cost throughput
-	// over long distances. While 256 batches are on their way to a broker, its next request waits for an answer, for up to 4 ms.
+	// over long distances. While 256 batches or more are on their way to a broker, its next request waits, for up to 4 ms.
 	// Java: max.in.flight.requests.per.connection.
 	MaxInFlight int
 

@@ -12,8 +12,8 @@ import (
 	"github.com/omnibus-kafka/omnibus/internal/sender/core"
 )
 
-// crowd is how many batches on their way to a broker keep the next request back: those of a full request of 1 MiB if they are smaller
-// than 4 KiB (ADR 14).
+// crowd is how many batches on their way to a broker, in all requests together, keep the next one back: a full request of 1 MiB has so
+// many if they are of 4 KiB (ADR 14).
 const crowd = 256
 
 // sender is what the sender decides by.

@@ -18,7 +18,8 @@ import (
 )
 
 // Send gets one record to the broker and waits for its acknowledgement; Java's send(), which does not wait, is Enqueue.
-// The record does not linger: it leaves at once, or with the next answer if some of its partition are in flight. ctx
+// The record does not linger: it leaves at once, or with the next answer if some of its partition are in flight; up to 4 ms later
+// while 256 batches or more are on their way to its broker. ctx
 // bounds the wait only: when it ends first the error is a *PendingError and the record goes on. Any other error is a
 // *RecordError.
 func (p *Producer) Send(ctx context.Context, r Record) (Ack, error) {

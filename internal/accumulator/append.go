@@ -173,11 +173,12 @@ func (w *appending) attempt(p *Partition, e *batch.Entry, how *Boarding) (place 
 // an addition for each record was 7 % of what a 100-byte record costs. What is left over when metadata ends the
 // turn early counts in the next one.
 func (p *Partition) countTurnLocked(bytes int, batchDone bool) (moved bool) {
-	p.mu.turnBytes += int32(bytes)
-	if !batchDone && int(p.mu.turnBytes) < p.Settings.BatchBytes/4 {
+	bytes += int(p.mu.turnBytes)
+	if !batchDone && bytes < p.Settings.BatchBytes/4 {
+		p.mu.turnBytes = int32(bytes)
 		return false
 	}
-	bytes, p.mu.turnBytes = int(p.mu.turnBytes), 0
+	p.mu.turnBytes = 0
 	return p.Topic.Sticky.Produced(p.Number, bytes, batchDone)
 }
 

@@ -528,7 +528,7 @@ func TestPartitionsAreAnnouncedBeforeARecordCanBoardThem(t *testing.T) {
 	view := *s.topic.View()
 	view.Partitions, view.Available = 3, []int32{0, 2}
 	var announced []int32
-	s.Update(s.topic, &view, &Leader{Account: s.pool.Account(bufferpool.NoLeader)}, func(added []*Partition) {
+	s.Update(s.topic, &view, func(added []*Partition) {
 		if len(s.topic.Partitions()) != 1 {
 			t.Error("published before they were announced")
 		}
@@ -540,7 +540,7 @@ func TestPartitionsAreAnnouncedBeforeARecordCanBoardThem(t *testing.T) {
 		t.Errorf("announced %v, available %v", announced, s.topic.Available())
 	}
 	view.Partitions = 2 // none is taken away
-	s.Update(s.topic, &view, nil, func([]*Partition) { t.Error("announced again") })
+	s.Update(s.topic, &view, func([]*Partition) { t.Error("announced again") })
 	if len(s.topic.Partitions()) != 3 {
 		t.Error("partitions vanished")
 	}

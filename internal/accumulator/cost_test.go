@@ -19,8 +19,9 @@ func busyStop(b *testing.B) *stop {
 	b.Cleanup(callbacks.Close)
 	s := &stop{Accumulator: New(pool, callbacks), t: b, pool: pool}
 	view := &partitioner.View{Partitions: 6, Available: []int32{0, 1, 2, 3, 4, 5}}
-	s.topic = NewTopic("t", settings, partitioner.NewSticky(partitioner.StickyOptions{QuantumBytes: settings.BatchBytes, Seed: 1}, new(partitioner.View)))
-	s.Update(s.topic, view, &Leader{Account: pool.Account(1)}, func([]*Partition) {})
+	sticky := partitioner.NewSticky(partitioner.StickyOptions{QuantumBytes: settings.BatchBytes, Seed: 1}, new(partitioner.View))
+	s.topic = NewTopic("t", settings, sticky, &Leader{Account: pool.Account(1)})
+	s.Update(s.topic, view, func([]*Partition) {})
 	return s
 }
 

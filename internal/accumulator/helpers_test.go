@@ -30,9 +30,9 @@ func newStop(t testing.TB, poolBytes int64, partitions int, settings *Settings) 
 	for n := range partitions {
 		view.Available = append(view.Available, int32(n))
 	}
-	s.topic = NewTopic("t", settings, partitioner.NewSticky(partitioner.StickyOptions{QuantumBytes: settings.BatchBytes, Seed: 1}, new(partitioner.View)))
-	leaderless := &Leader{Account: pool.Account(bufferpool.NoLeader)}
-	s.Update(s.topic, view, leaderless, func([]*Partition) {})
+	sticky := partitioner.NewSticky(partitioner.StickyOptions{QuantumBytes: settings.BatchBytes, Seed: 1}, new(partitioner.View))
+	s.topic = NewTopic("t", settings, sticky, &Leader{Account: pool.Account(bufferpool.NoLeader)})
+	s.Update(s.topic, view, func([]*Partition) {})
 	return s
 }
 

@@ -22,7 +22,8 @@ const (
 
 // Partition is one partition of a topic: where its records board. With thousands of them each cache line that is touched is
 // fetched from memory, or from another core, so the fields are grouped by the occasion, a line for each: a record boards and the
-// sender looks; a batch begins; it ends; its callbacks run.
+// sender looks; a batch begins; it ends, with what is rarely needed; its callbacks run. Sizes are int32 because the first line is full,
+// and a batch has no more than 2 GiB.
 type Partition struct {
 	signals atomic.Uint32
 	queued  atomic.Int32 // batches announced and not yet departed
@@ -43,9 +44,10 @@ type Partition struct {
 	Topic    *Topic
 	Settings *Settings
 	leader   atomic.Pointer[Leader]
-	// Sender is the send loop's own state of the partition, and Turns the order of its callbacks; nobody else touches them.
+	// Sender is the send loop's own state of the partition, which nobody else touches.
 	Sender any
 
+	// Turns is the order of the partition's callbacks. It is the send loop's, too.
 	Turns   Turns
 	Number  int32
 	refused atomic.Pointer[error] // set once, when no more records are taken

@@ -13,13 +13,13 @@ type Topic struct {
 	Settings *Settings
 	// Sticky chooses for records without a key.
 	Sticky *partitioner.Sticky
+	// leaderless takes the leader's place where a partition has none. It is fixed.
+	leaderless *Leader
 
 	partitions atomic.Pointer[[]*Partition]
 	view       atomic.Pointer[partitioner.View]
 	// limitBytes is the largest batch that the topic was not found to refuse.
 	limitBytes atomic.Int64
-	// leaderless takes the leader's place where a partition has none.
-	leaderless *Leader
 }
 
 // LimitBatch notes that the topic refuses batches larger than so many bytes.
@@ -58,9 +58,9 @@ func (t *Topic) View() *partitioner.View { return t.view.Load() }
 // Available are the numbers of the partitions that have a leader.
 func (t *Topic) Available() []int32 { return t.view.Load().Available }
 
-// NewTopic returns a topic without partitions.
-func NewTopic(name string, settings *Settings, sticky *partitioner.Sticky) *Topic {
-	t := &Topic{Name: name, Settings: settings, Sticky: sticky}
+// NewTopic returns a topic without partitions. leaderless takes the leader's place where one has none.
+func NewTopic(name string, settings *Settings, sticky *partitioner.Sticky, leaderless *Leader) *Topic {
+	t := &Topic{Name: name, Settings: settings, Sticky: sticky, leaderless: leaderless}
 	t.partitions.Store(new([]*Partition))
 	t.limitBytes.Store(int64(settings.BatchBytesMax))
 	t.view.Store(new(partitioner.View))
@@ -69,10 +69,9 @@ func NewTopic(name string, settings *Settings, sticky *partitioner.Sticky) *Topi
 
 // Update brings the topic to as many partitions as the view has and lets unkeyed records follow the view. announce is
 // called with the new partitions before a record can board them. Partitions are never taken away: a topic that was made
-// anew with fewer keeps the old ones without a leader, for which leaderless stands. The caller is the only updater.
-func (a *Accumulator) Update(t *Topic, view *partitioner.View, leaderless *Leader, announce func([]*Partition)) {
+// anew with fewer keeps the old ones without a leader. The caller is the only updater.
+func (a *Accumulator) Update(t *Topic, view *partitioner.View, announce func([]*Partition)) {
 	count := int(view.Partitions)
-	t.leaderless = leaderless
 	partitions := t.Partitions()
 	if count > len(partitions) {
 		grown := slices.Clone(partitions)

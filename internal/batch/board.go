@@ -155,7 +155,7 @@ type Origin struct {
 
 // Queue is a partition as far as somebody who waits for one of its batches needs it.
 type Queue interface {
-	// Hurry makes the partition's batches leave at once.
+	// Hurry tells the sender that somebody waits for what is queued.
 	Hurry()
 	// Trouble says what keeps them from being acknowledged, nil if nothing is known to.
 	Trouble() error

@@ -44,7 +44,7 @@ func (b *Batch) Compress(c *compress.Compressor, scratch *Scratch) (spare *buffe
 	b.body.encoded = true
 	scratch.pieces = b.AppendPieces(scratch.pieces[:0])
 	if cap(scratch.out) < b.building.recordsBytes {
-		scratch.out = make([]byte, 0, b.building.recordsBytes) // of which no more is touched than the compressed records take
+		scratch.out = make([]byte, 0, b.building.recordsBytes) // at once: grown as it is written, it would be copied again and again
 	}
 	out, err := c.Append(scratch.out[:0], scratch.pieces)
 	clear(scratch.pieces)

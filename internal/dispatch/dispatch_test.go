@@ -293,7 +293,7 @@ func TestQueueKeepsOrderWhileItMovesAndGrows(t *testing.T) {
 			if got := q.first.records; got != popped {
 				t.Fatalf("popped %d, want %d", got, popped)
 			}
-			q.pop()
+			q.drop()
 			popped++
 		}
 		if q.len() != pushed-popped {

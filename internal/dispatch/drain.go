@@ -68,7 +68,7 @@ func (d *Dispatcher) releaseDrainersLocked() {
 	if len(d.mu.drainers) == 0 {
 		return
 	}
-	stuck := 0 // jobs that cannot run before a Drain within a callback ends
+	stuck := 0 // jobs that cannot end before a Drain within a callback does, that one's own included
 	for _, w := range d.mu.drainers {
 		if w.self != nil {
 			stuck += w.self.lane.queue.len()

@@ -22,7 +22,7 @@ type Lane struct {
 	pending atomic.Int64 // records of the jobs that were submitted and have not run
 
 	// Guarded by Dispatcher.mu.
-	queue taskQueue // the job that runs first; a lane that has any is being run, or among the waiting ones
+	queue taskQueue // its first job stays until it has run, so that a lane without any neither runs nor waits
 	next  *Lane     // behind this one among the waiting lanes
 
 	mu struct {
@@ -85,7 +85,7 @@ func (d *Dispatcher) roomIn(l *Lane) <-chan struct{} {
 
 // ran notes that the callbacks of so many records have run.
 func (d *Dispatcher) ran(l *Lane, records int) {
-	// Who waits looks for room under the lock. If it found none, it is this call, or one to come, that makes some.
+	// Who waits found no room under the lock. So the call that takes pending below the limit comes after that, and no other need look.
 	left, limit := l.pending.Add(int64(-records)), int64(d.config.LanePendingMax)
 	if left >= limit || left+int64(records) < limit {
 		return

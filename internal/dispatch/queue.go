@@ -13,7 +13,7 @@ type task struct {
 // another.
 type taskQueue struct {
 	first task
-	more  *backlog // nil until there was one
+	more  *backlog // nil until a second one came
 }
 
 func (q *taskQueue) len() int {
@@ -37,8 +37,8 @@ func (q *taskQueue) push(t task) {
 	q.more.push(t)
 }
 
-// pop takes the first task off. The queue must not be empty.
-func (q *taskQueue) pop() {
+// drop takes the first task off. The queue must not be empty.
+func (q *taskQueue) drop() {
 	q.first = task{}
 	if q.more != nil && q.more.len() > 0 {
 		q.first = q.more.pop()

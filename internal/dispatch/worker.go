@@ -197,7 +197,7 @@ func (d *Dispatcher) finishLocked(w *worker, now time.Time) {
 	d.mu.pendingJobs--
 	d.mu.pendingRecords -= w.task.records
 	w.lane, w.task = nil, task{}
-	if l.queue.pop(); l.queue.len() > 0 {
+	if l.queue.drop(); l.queue.len() > 0 {
 		d.mu.waiting.push(l)
 	}
 	d.releaseDrainersLocked()

@@ -104,7 +104,7 @@ func (p *Pipeline) addRoute(known *metadata.Topic) (*Route, error) {
 		QuantumBytes: own.Boarding.BatchBytes, Uniform: p.config.Spread.Uniform, Seed: p.chance.Uint64(),
 	}, new(partitioner.View))
 	r := &Route{
-		Topic:   accumulator.NewTopic(known.Name, &own.Boarding, sticky),
+		Topic:   accumulator.NewTopic(known.Name, &own.Boarding, sticky, p.leaderless),
 		sender:  p.Sender.NewTopic(known.Name, own.Sender),
 		SizeMax: own.Boarding.SizeMax(p.config.RequestBytesMax, int(min(p.config.BufferBytes/2, 1<<30))),
 	}
@@ -122,7 +122,7 @@ func (p *Pipeline) followLocked(r *Route, known *metadata.Topic, cluster *metada
 		Partitions: int32(len(known.Partitions)), Available: known.Available, SameRack: p.nearby(known, cluster),
 		Queued: p.load(r),
 	}
-	p.Accumulator.Update(r.Topic, view, p.leaderless, func(added []*accumulator.Partition) {
+	p.Accumulator.Update(r.Topic, view, func(added []*accumulator.Partition) {
 		if p.mu.closed != nil { // leaders are followed until the last record has its outcome
 			for _, partition := range added {
 				partition.Refuse(p.mu.closed)

@@ -276,10 +276,9 @@ func start(t *testing.T, config core.TopicConfig) *running {
 	})
 	settings := &accumulator.Settings{BatchBytes: 1000, BatchBytesMax: 5000}
 	sticky := partitioner.NewSticky(partitioner.StickyOptions{Seed: 1}, new(partitioner.View))
-	r.topic = accumulator.NewTopic("t", settings, sticky)
+	r.topic = accumulator.NewTopic("t", settings, sticky, &accumulator.Leader{Account: pool.Account(bufferpool.NoLeader)})
 	topic := r.NewTopic("t", config)
-	r.acc.Update(r.topic, &partitioner.View{Partitions: 2}, &accumulator.Leader{Account: pool.Account(bufferpool.NoLeader)},
-		func(added []*accumulator.Partition) { r.AddPartitions(topic, added) })
+	r.acc.Update(r.topic, &partitioner.View{Partitions: 2}, func(added []*accumulator.Partition) { r.AddPartitions(topic, added) })
 	r.lead(1)
 	return r
 }

@@ -1,10 +1,10 @@
-// Package agenda is who waits for his turn or for a time (Queues), and beneath it a list of what is due at which time, of which only
-// the first is ever looked at (Agenda): a binary heap in one piece of memory.
+// Package agenda holds what waits for its turn or for a time (Queues), and beneath that a list of what is due at which time, of which
+// only the first is ever looked at (Agenda): a binary heap in one piece of memory.
 //
 // The times stand in the list itself, and nothing outside knows its place in it. container/heap, over pointers that each know
 // theirs, touches some twenty of them whenever the first one leaves; of ten thousand partitions that linger none is in a cache, and
-// each is a hundred nanoseconds. The price is that nothing can be taken out of the midst: whoever changes his mind leaves an entry
-// behind that means nothing any more, passes over it when it comes first, and now and then sweeps (Keep).
+// each is a hundred nanoseconds. The price is that nothing can be taken out of the midst: what leaves early leaves an entry behind
+// that means nothing any more, is passed over when it comes first, and swept now and then (Keep).
 package agenda
 
 import (

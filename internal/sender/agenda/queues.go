@@ -8,8 +8,8 @@ import (
 // Queues are where members wait at one place: those that are ready, first come first served, and those that linger until a time. A
 // member waits in one queue of one place at most. The zero value is empty.
 //
-// Who leaves a queue leaves its ticket behind, which is stale from then on and means nothing. It is passed over when its turn comes,
-// or swept when there are too many of its kind.
+// A member that leaves a queue leaves its ticket behind, which is stale from then on and means nothing. It is passed over when its turn
+// comes, or swept when there are too many of its kind.
 type Queues[M Member] struct {
 	ready        []ticket[M]
 	readyNow     int // those that are not stale
@@ -30,13 +30,13 @@ type Place struct {
 // Ready reports whether the member waits for nothing but its turn.
 func (p *Place) Ready() bool { return p.in == readyQueue }
 
-// Lingers reports whether the member waits until due.
+// Lingers reports whether the member waits until exactly due.
 func (p *Place) Lingers(due time.Duration) bool { return p.in == lingerQueue && p.due == due }
 
 // Nowhere reports whether the member does not wait.
 func (p *Place) Nowhere() bool { return p.in == noQueue }
 
-// Due is the time until which a member lingers.
+// Due is the time until which the member lingers; it means nothing if it does not.
 func (p *Place) Due() time.Duration { return p.due }
 
 // queue is one of Queues.
@@ -106,8 +106,8 @@ func (q *Queues[M]) Dequeue(m M) {
 	p.in = noQueue
 }
 
-// Serve calls serve with those that are ready, one after the other, until it says that this was the last. A member that was
-// served has been dequeued by then; one that has not keeps its turn.
+// Serve offers those that are ready their turn, one after the other, until serve says that this was the last. Who is served must
+// have been dequeued by serve; who is not keeps its turn. serve must not call Enqueue.
 func (q *Queues[M]) Serve(serve func(m M) (served, last bool)) {
 	kept := q.ready[:0]
 	for i, t := range q.ready {

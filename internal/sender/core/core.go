@@ -17,8 +17,8 @@ import (
 type Config struct {
 	InFlightMax     int // requests for each connection
 	RequestBytesMax int
-	// Crowd is how many batches on their way to a broker make the next request wait for the answer to one, or for
-	// crowdPause; 0 is no number.
+	// Crowd is how many batches on their way to a broker, in all requests together, make the next one wait for an answer, or
+	// for crowdPause; 0 means that none ever waits.
 	Crowd   int
 	Retries int // attempts after the first; negative = unbounded
 	// ProduceTimeoutMillis is how long a broker may wait for its replicas: less than the request timeout, so that its
@@ -47,11 +47,11 @@ type TopicConfig struct {
 
 // Topic is a topic as the sender sees it.
 type Topic struct {
-	Name   string
-	ID     [16]byte
-	Config TopicConfig
-	place  int32 // among all topics
-	lanes  []*Lane
+	Name    string
+	ID      [16]byte
+	Config  TopicConfig
+	ordinal int32 // among all topics
+	lanes   []*Lane
 	// fitsBytes is the largest batch that the topic took.
 	fitsBytes int
 	// mute is set once a broker refused to tell what it has of the topic: this client may write it, not read it.
@@ -124,18 +124,14 @@ func (c *Core) News(now time.Duration, l *Lane, signals accumulator.Signal, fres
 // place puts the lane where it belongs: among those ready at its leader, among those that linger there, or nowhere.
 func (c *Core) place(l *Lane) {
 	why, due, leaves := c.departure(l)
-	switch {
-	case l.leader == nil:
-		return
-	case leaves && due <= c.now && l.place.Ready():
-		l.why = why // and it keeps its turn
-		return
-	case leaves && due > c.now && l.place.Lingers(due):
-		l.company = why == batch.ReasonLinger
+	if l.leader == nil {
 		return
 	}
+	l.why = why
+	if leaves && (due <= c.now && l.place.Ready() || due > c.now && l.place.Lingers(due)) {
+		return // and it keeps its turn
+	}
 	l.leader.lanes.Dequeue(l)
-	l.why, l.company = why, why == batch.ReasonLinger
 	switch {
 	case !leaves:
 	case due > c.now:
@@ -224,7 +220,7 @@ func (c *Core) pump(n *Node) {
 			n.leader.Stall(c.now) // until it answers something
 			return
 		}
-		if c.crowded(n) > c.now {
+		if c.crowdedUntil(n) > c.now {
 			return
 		}
 		if !c.depart(n) {
@@ -233,16 +229,16 @@ func (c *Core) pump(n *Node) {
 	}
 }
 
-// crowdPause is how long a crowd on the way keeps the next request from leaving, where none of it arrives before that.
+// crowdPause is how long a crowd on the way keeps the next request from leaving if no answer comes before.
 const crowdPause = 4 * time.Millisecond
 
-// crowded is when the node gets another request although so many batches are on their way there, or 0 if they are not many. Many are
-// small, and cost what they are in number, not in bytes: those that wait for an answer meanwhile become larger instead of more.
-func (c *Core) crowded(n *Node) time.Duration {
+// crowdedUntil is until when the node's next request waits because so many batches are on their way there; 0 if they are few. Many
+// are small as a rule, and cost by number, not by bytes: those that wait for an answer meanwhile become larger instead of more.
+func (c *Core) crowdedUntil(n *Node) time.Duration {
 	if c.Config.Crowd == 0 || n.underway < c.Config.Crowd {
 		return 0
 	}
-	return n.departed + crowdPause
+	return n.lastDeparture + crowdPause
 }
 
 // usable reports whether the node takes requests now, and does what it takes to make it so.
@@ -353,7 +349,7 @@ func (c *Core) Next() time.Duration {
 		case n.link == linkUp && n.throttled > c.now:
 			next = batch.Sooner(next, n.throttled)
 		case n.link == linkUp && n.slots(c.Config.InFlightMax) > 0 && c.encoding < c.Config.Encoders:
-			next = batch.Sooner(next, c.crowded(n))
+			next = batch.Sooner(next, c.crowdedUntil(n))
 		}
 	}
 	return next

@@ -24,9 +24,9 @@ func (c *Core) depart(n *Node) bool {
 		return false
 	}
 	c.boardCompany(r)
-	r.departed = len(r.Batches)
-	n.underway += r.departed
-	n.departed = c.now
+	r.boarded = len(r.Batches)
+	n.underway += r.boarded
+	n.lastDeparture = c.now
 	for _, p := range r.Batches {
 		c.place(p.Lane) // its next batch may be due as well, for the next request
 	}
@@ -39,7 +39,9 @@ func (c *Core) depart(n *Node) bool {
 // another request for them would cost more than the little they might still collect.
 func (c *Core) boardCompany(r *Request) {
 	n := r.Node
-	soon := func(l *Lane) bool { return l.company && l.place.Due() <= c.now+l.Topic.Config.Linger/4 }
+	soon := func(l *Lane) bool {
+		return l.why == batch.ReasonLinger && l.place.Due() <= c.now+l.Topic.Config.Linger/4
+	}
 	for l := n.lanes.FirstDue(); l != nil && !r.full && soon(l); l = n.lanes.FirstDue() {
 		if !c.board(r, l, batch.ReasonCompany) {
 			c.place(l) // it may be closed now, and lingers no more
@@ -72,7 +74,7 @@ func (c *Core) board(r *Request, l *Lane, why batch.Reason) bool {
 	r.acks = l.Topic.Config.Acks
 	r.Bytes += b.Bytes() + perPartitionBytes
 	r.full = r.Bytes >= c.Config.RequestBytesMax
-	r.Batches = append(r.Batches, Passenger{Lane: l, Batch: b, number: l.Part.Number, place: l.Topic.place})
+	r.Batches = append(r.Batches, Passenger{Lane: l, Batch: b, number: l.Part.Number, ordinal: l.Topic.ordinal})
 	c.leave(r, l, b, why)
 	l.full = reached
 	return true

@@ -37,11 +37,9 @@ type Lane struct {
 	awaitsID bool
 	// backoffUntil holds a retry back.
 	backoffUntil time.Duration
-	// place is where the lane waits at its leader, why the reason for which its batch is due. company is set when it may leave
-	// before it is due: it lingers, it does not back off.
-	place   agenda.Place
-	why     batch.Reason
-	company bool
+	// place is where the lane waits at its leader, why the reason for which its next batch is due, now or later.
+	place agenda.Place
+	why   batch.Reason
 
 	// doubt is what is open about the lane's numbers; see settle.go.
 	doubt doubt

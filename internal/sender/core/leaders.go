@@ -31,7 +31,7 @@ var ErrMoved = errors.New("the broker has another address now")
 // AddPartitions makes partitions of a topic known.
 func (c *Core) AddPartitions(t *Topic, partitions []*accumulator.Partition) {
 	if len(t.lanes) == 0 {
-		t.place = int32(len(c.topics))
+		t.ordinal = int32(len(c.topics))
 		c.topics = append(c.topics, t)
 	}
 	for _, p := range partitions {

@@ -25,13 +25,13 @@ type Node struct {
 	leader  *accumulator.Leader // what its partitions share
 	Reach   broker.Reach
 
-	link       linkState
-	Failures   int           // to connect, in a row
-	retryAt    time.Duration // earliest next attempt to connect
-	throttled  time.Duration // the broker asked for silence until then
-	unanswered int           // requests sent and not done
-	underway   int           // batches that departed with these and with departures
-	departed   time.Duration // the last request
+	link          linkState
+	Failures      int           // to connect, in a row
+	retryAt       time.Duration // earliest next attempt to connect
+	throttled     time.Duration // the broker asked for silence until then
+	unanswered    int           // requests sent and not done
+	underway      int           // batches that departed with these and with departures
+	lastDeparture time.Duration // when the last request was filled
 
 	// departures are requests that are being encoded, in the order in which they will be sent.
 	departures []*Request

@@ -18,7 +18,7 @@ type Request struct {
 	acks     int16
 	Bytes    int
 	full     bool // no other batch boards it
-	departed int  // batches that departed with it
+	boarded  int  // batches when it was filled, which Node.underway counts until its end
 	encoding int  // batches that are still on a worker
 	Batches  []Passenger
 	// answers are filled by the connection's read loop before Done, one for each of Batches, in their order.
@@ -34,7 +34,7 @@ type Passenger struct {
 	// topicID is the topic's id as it was sent: the answer has it, whatever the topic's has become meanwhile.
 	topicID [16]byte
 	number  int32 // of the partition
-	place   int32 // of the topic; both are here because of thousands of lanes none is in a cache
+	ordinal int32 // of the topic; both are here because of thousands of lanes none is in a cache
 }
 
 // stale reports whether the batch departed under a number that belongs to a topic of the same name that is no more.
@@ -68,7 +68,7 @@ func (c *Core) newRequest(n *Node) *Request {
 
 // dropRequest ends a request's life; another one takes over its memory.
 func (c *Core) dropRequest(r *Request) {
-	r.Node.underway -= r.departed
+	r.Node.underway -= r.boarded
 	clear(r.Batches)
 	clear(r.answers)
 	r.wires.clear()
@@ -87,14 +87,14 @@ func (r *Request) Records() (n int) {
 // LayOut fills r.Wire from r.Batches, which it brings into the order of the wire: the partitions of a topic stand
 // together.
 func (r *Request) LayOut(timeoutMillis int32) {
-	slices.SortFunc(r.Batches, func(a, b Passenger) int { return int(a.place - b.place) })
+	slices.SortFunc(r.Batches, func(a, b Passenger) int { return int(a.ordinal - b.ordinal) })
 	s := &r.wires
 	s.topics, s.partitions, s.pieces = s.topics[:0], slices.Grow(s.partitions[:0], len(r.Batches)), s.pieces[:0]
 	r.TopicIDs = true
 	for i, p := range r.Batches {
 		t := p.Lane.Topic
 		r.Batches[i].topicID = t.ID
-		if i == 0 || r.Batches[i-1].place != p.place {
+		if i == 0 || r.Batches[i-1].ordinal != p.ordinal {
 			s.topics = append(s.topics, wire.ProduceTopic{Name: t.Name, ID: t.ID, Partitions: s.partitions[len(s.partitions):]})
 			r.TopicIDs = r.TopicIDs && t.ID != [16]byte{}
 		}

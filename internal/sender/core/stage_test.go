@@ -75,8 +75,8 @@ func refusal(_ string, code int16, message string) error {
 // addTopic makes a topic with so many partitions known to the core.
 func (s *stage) addTopic(name string, partitions int, config TopicConfig, boarding *accumulator.Settings) *stageTopic {
 	sticky := partitioner.NewSticky(partitioner.StickyOptions{Seed: 1}, new(partitioner.View))
-	t := &stageTopic{topic: &Topic{Name: name, Config: config}, acc: accumulator.NewTopic(name, boarding, sticky)}
-	s.acc.Update(t.acc, &partitioner.View{Partitions: int32(partitions)}, s.leaderless, func(added []*accumulator.Partition) {
+	t := &stageTopic{topic: &Topic{Name: name, Config: config}, acc: accumulator.NewTopic(name, boarding, sticky, s.leaderless)}
+	s.acc.Update(t.acc, &partitioner.View{Partitions: int32(partitions)}, func(added []*accumulator.Partition) {
 		s.core.AddPartitions(t.topic, added)
 	})
 	s.topics = append(s.topics, t)
@@ -145,8 +145,8 @@ func (s *stage) leak() error {
 		}
 	}
 	for _, n := range s.core.Nodes {
-		if n.unanswered != 0 || len(n.departures) != 0 || n.lanes.Ready() != 0 {
-			complain("node %d: %d unanswered, %d departing, %d ready", n.ID, n.unanswered, len(n.departures), n.lanes.Ready())
+		if n.unanswered != 0 || len(n.departures) != 0 || n.underway != 0 || n.lanes.Ready() != 0 {
+			complain("node %d: %d unanswered, %d departing, %d batches underway, %d ready", n.ID, n.unanswered, len(n.departures), n.underway, n.lanes.Ready())
 		}
 	}
 	if s.core.encoding != 0 {

@@ -72,7 +72,7 @@ func (s *schedule) addTopic(t *draw.Topic) {
 	}
 	sticky := partitioner.NewSticky(partitioner.StickyOptions{Seed: 1}, new(partitioner.View))
 	added := &topic{
-		Topic: t, number: len(s.client.topics), acc: accumulator.NewTopic(t.Name, boarding, sticky),
+		Topic: t, number: len(s.client.topics), acc: accumulator.NewTopic(t.Name, boarding, sticky, s.client.leaderless),
 		core: &core.Topic{Name: t.Name, Config: core.TopicConfig{
 			Acks: t.Acks, Idempotent: t.Idempotent, Codec: t.Codec, Linger: t.Linger, DeliveryTimeout: s.setup.Client.DeliveryTimeout,
 		}},
@@ -104,7 +104,7 @@ func (s *schedule) createTopic(t *topic, partitions int) {
 // follow brings the producer to as many partitions.
 func (s *schedule) follow(t *topic, partitions int) {
 	view := &partitioner.View{Partitions: int32(partitions)}
-	s.client.acc.Update(t.acc, view, s.client.leaderless, func(added []*accumulator.Partition) { s.core.AddPartitions(t.core, added) })
+	s.client.acc.Update(t.acc, view, func(added []*accumulator.Partition) { s.core.AddPartitions(t.core, added) })
 }
 
 // topicOf is the topic of a lane.
